@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Type checkers don't follow setuptools' editable install; this folder shows them the package.
+TYPES := $(VENV)/types
+
+.PHONY: run test check pytest format docs lock bench clean
+
+run: $(VENV)/installed  ## The gateway with the demo model, a key, and a curl to try.
+	$(BIN)/sekisho up --demo
+
+test: check pytest  ## Everything that CI runs.
+
+check: $(VENV)/installed  ## Linter, formatter and type checkers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd $(TYPES) && ../bin/mypy --config-file ../../pyproject.toml -p sekisho
+	$(BIN)/pyright
+
+pytest: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+format: $(VENV)/installed  ## Sort imports and lay out the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/installed  ## Write the generated parts of docs/.
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/installed  ## The benchmarks, a few minutes each.
+	$(BIN)/python -m benchmarks.overhead --docs
+
+# Locks every dependency with its hashes, for Linux and macOS and every Python that we support.
+# `uv` only writes the file; installing needs nothing but pip.
+lock: $(VENV)/installed
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+		--upgrade --output-file requirements.txt
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Sekisho needs Python 3.11 to 3.13; set PYTHON=python3.12 or so" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	mkdir -p $(TYPES) && ln -sfn ../.. $(TYPES)/sekisho
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

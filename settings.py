@@ -1,0 +1,267 @@
+"""Sekisho's own settings: one table of variables, and who wins when several places set one.
+
+Precedence: command line, then environment, then the `sekisho:` section of the configuration file,
+then the default. Providers' variables (AWS_REGION, AZURE_API_BASE, ...) belong to `providers/`.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import platformdirs
+
+from .untyped import sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class SettingsError(ValueError):
+    """A setting that can't be used; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One setting: its environment name, its key in `sekisho:`, and how its text is read."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str
+    doc: str
+    secret: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same setting's key in the `sekisho:` section."""
+        return self.name.removeprefix("SEKISHO_").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a setting's value came from: `command line`, `environment`, the file, or `default`."""
+
+    variable: Variable
+    shown: str
+    source: str
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    parts = text.replace(",", " ").split()
+    return tuple(ipaddress.ip_network(part, strict=False) for part in parts)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if value <= 0:
+        raise ValueError("must be more than 0 seconds")
+    return value
+
+
+def _bytes(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError("must be a whole number of bytes, more than 0")
+    return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _lake(text: str) -> str:
+    if text and urlsplit(text).scheme not in ("file", "s3"):
+        raise ValueError("must be file:///folder or s3://bucket/prefix")
+    return text
+
+
+VARIABLES = (
+    Variable(
+        "SEKISHO_HOME",
+        lambda text: Path(text).expanduser().absolute(),
+        platformdirs.user_data_dir("sekisho", appauthor=False),
+        "Folder of the gateway's state: `keys.db`, `master.key`, `spool/`, `lake/`.",
+    ),
+    Variable(
+        "SEKISHO_CONFIG",
+        lambda text: Path(text).expanduser().absolute() if text else None,
+        "",
+        "Configuration file. Empty: the `litellm_config.yaml` that comes with Sekisho.",
+    ),
+    Variable(
+        "SEKISHO_DATABASE_URL",
+        str,
+        "",
+        "SQLAlchemy URL of the key store. Empty: SQLite in `SEKISHO_HOME`.",
+        secret=True,
+    ),
+    Variable(
+        "SEKISHO_MASTER_KEY",
+        str,
+        "",
+        "LiteLLM's master key. Empty: made at first start and kept in `SEKISHO_HOME/master.key`.",
+        secret=True,
+    ),
+    Variable(
+        "SEKISHO_LAKE",
+        _lake,
+        "",
+        "Where finished records go: `file:///folder`. Empty: `SEKISHO_HOME/lake`.",
+    ),
+    Variable(
+        "SEKISHO_CLOUDS",
+        _names,
+        "",
+        "Clouds to switch on without looking for their credentials (`bedrock vertex azure`), "
+        "for machines with an instance role. Empty: each cloud whose variables are set.",
+    ),
+    Variable(
+        "SEKISHO_BEDROCK_PROFILE",
+        _one_of("global", "geo"),
+        "global",
+        "`global`: Bedrock's global inference profiles where there is one. `geo`: keep the "
+        "request in the geography of `AWS_REGION` (Claude costs 10 % more there).",
+    ),
+    Variable(
+        "SEKISHO_AZURE_ZONE",
+        _one_of("", "us", "eu", "apac"),
+        "",
+        "Data zone of the Azure OpenAI deployments (`us`, `eu`, `apac`), which costs 10 to 20 % "
+        "more. Empty: global standard deployments.",
+    ),
+    Variable(
+        "SEKISHO_TRUSTED_PROXIES",
+        _networks,
+        "",
+        "Networks (CIDR) of the proxies whose `X-Forwarded-For` is believed.",
+    ),
+    Variable(
+        "SEKISHO_MAX_BODY_BYTES",
+        _bytes,
+        "104857600",
+        "Largest request body in bytes; a larger one is answered 413.",
+    ),
+    Variable(
+        "SEKISHO_DRAIN_SECONDS",
+        _seconds,
+        "30",
+        "How long SIGTERM lets running requests end, in seconds.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What Sekisho runs with, read once at start-up."""
+
+    home: Path
+    config: Path | None
+    database_url: str
+    master_key: str
+    lake: str
+    clouds: tuple[str, ...]
+    bedrock_profile: str
+    azure_zone: str
+    trusted_proxies: tuple[Network, ...]
+    max_body_bytes: int
+    drain_seconds: float
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def spool(self) -> Path:
+        """Folder of the records that are not in the lake yet."""
+        return self.home / "spool"
+
+    @property
+    def lake_folder(self) -> Path:
+        """The local lake as a path. Raises SettingsError for a lake that is not a folder."""
+        parts = urlsplit(self.lake)
+        if parts.scheme != "file":
+            raise SettingsError(
+                f"SEKISHO_LAKE={self.lake}: only file:///folder works in this version; "
+                "point it at a folder and copy that to the bucket"
+            )
+        return Path(url2pathname(parts.path))
+
+
+def load(
+    flags: Mapping[str, str | None] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    section: Mapping[str, object] | None = None,
+    section_name: str = "sekisho:",
+) -> Settings:
+    """Read every variable from flags, environment, file section and defaults, in this order.
+
+    `flags` is keyed by the section's keys. Raises SettingsError for an unknown key or a bad value.
+    """
+    section = section or {}
+    refuse_unknown(section, [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"], section_name)
+    values: dict[str, Any] = {}
+    origins: list[Origin] = []
+    for variable in VARIABLES:
+        text, source = _choose(variable, flags or {}, environ, section, section_name)
+        values[variable.key] = _parse(variable, text, source)
+        shown = "(set)" if variable.secret and text else text
+        origins.append(Origin(variable, shown, source))
+    home: Path = values["home"]
+    values["database_url"] = values["database_url"] or f"sqlite:///{home / 'keys.db'}"
+    values["lake"] = values["lake"] or (home / "lake").as_uri()
+    return Settings(**values, origins=tuple(origins))
+
+
+def _choose(
+    variable: Variable,
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    section: Mapping[str, object],
+    section_name: str,
+) -> tuple[str, str]:
+    flag = flags.get(variable.key)
+    if flag is not None:
+        return flag, "command line"
+    if environ.get(variable.name):
+        return environ[variable.name], "environment"
+    if section.get(variable.key) is not None:
+        value = section[variable.key]
+        items = sequence(value) or [value]
+        return " ".join(str(item) for item in items), section_name
+    return variable.default, "default"
+
+
+def _parse(variable: Variable, text: str, source: str) -> object:
+    try:
+        return variable.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"{variable.name}={text} ({source}): {error}") from None
+
+
+def refuse_unknown(found: Mapping[str, object], known: Sequence[str], where: str) -> None:
+    """Raise SettingsError naming the nearest known key when `found` has one that isn't known."""
+    for key in found:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+            raise SettingsError(f"{where} unknown key {key}: {hint}")
+
+
+def markdown_table() -> str:
+    """The variables as a Markdown table, for docs/variables.md."""
+    rows = ["| Variable | Key in `sekisho:` | Default | Meaning |", "|---|---|---|---|"]
+    for v in VARIABLES:
+        default = "the platform's user data folder" if v.name == "SEKISHO_HOME" else v.default
+        shown = f"`{default}`" if default and v.name != "SEKISHO_HOME" else default
+        rows.append(f"| `{v.name}` | `{v.key}` | {shown} | {v.doc} |")
+    return "\n".join(rows) + "\n"

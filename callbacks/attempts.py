@@ -1,0 +1,106 @@
+"""What only LiteLLM knows of a request: which deployments it asked, and how each attempt ended."""
+
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from litellm.integrations.custom_logger import CustomLogger
+
+from ..untyped import mapping, text
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One call of a deployment; times are `time.monotonic()` seconds."""
+
+    deployment_id: str
+    started: float
+    ended: float | None = None
+    status: int | None = None
+    error_type: str | None = None
+    retry_after: str | None = None
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The attempts of one request, in order; `usage` is the last answer's own usage object."""
+
+    tried: list[Attempt] = field(default_factory=list[Attempt])
+    usage: Any = None
+
+
+current: ContextVar[Attempts | None] = ContextVar("sekisho_attempts", default=None)
+
+
+class AttemptLogger(CustomLogger):
+    """Notes each attempt in the `Attempts` of the request that it belongs to.
+
+    Without a gate there is none, and the logger does nothing.
+    """
+
+    async def async_pre_call_deployment_hook(
+        self, kwargs: dict[str, Any], call_type: Any
+    ) -> dict[str, Any] | None:
+        """A deployment has been chosen and is about to be called."""
+        attempts = current.get()
+        deployment_id = _deployment_id(kwargs)
+        if attempts is None or deployment_id is None:
+            return None
+        last = attempts.tried[-1] if attempts.tried else None
+        # A request that LiteLLM translates (Messages to Chat) passes here twice for one call.
+        if last is None or last.deployment_id != deployment_id or last.ended is not None:
+            attempts.tried.append(Attempt(deployment_id, time.monotonic()))
+        return None
+
+    async def async_post_call_success_deployment_hook(
+        self, request_data: dict[str, Any], response: Any, call_type: Any
+    ) -> None:
+        """A deployment has answered in full (not called for streams)."""
+        attempts = current.get()
+        if attempts is None:
+            return
+        attempts.usage = getattr(response, "usage", None) or attempts.usage
+        if attempts.tried:
+            attempts.tried[-1].ended = time.monotonic()
+            attempts.tried[-1].status = 200
+
+    async def async_post_call_failure_deployment_hook(
+        self,
+        request_data: Mapping[str, Any],
+        exception: Exception,
+        call_type: Any,
+        fallback_depth: int | None = None,
+    ) -> None:
+        """A deployment has failed; LiteLLM may try it again or try another."""
+        attempts = current.get()
+        if attempts is None or not attempts.tried:
+            return
+        last = attempts.tried[-1]
+        last.ended = time.monotonic()
+        last.status = getattr(exception, "status_code", None)
+        last.error_type = type(exception).__name__
+        last.retry_after = _retry_after(exception)
+
+
+def _retry_after(exception: Exception) -> str | None:
+    """The provider's Retry-After header, which LiteLLM does not pass on."""
+    own: Any = getattr(exception, "litellm_response_headers", None)
+    response: Any = getattr(getattr(exception, "response", None), "headers", None)
+    for headers in (own, response):
+        # httpx's headers, or a plain dictionary: both can be asked by name.
+        found = headers.get("retry-after") if hasattr(headers, "get") else None
+        if found:
+            return str(found)
+    return None
+
+
+def _deployment_id(kwargs: Mapping[str, Any]) -> str | None:
+    """The chosen deployment's id, from wherever this kind of call has it."""
+    holders = (kwargs, mapping(kwargs.get("metadata")), mapping(kwargs.get("litellm_metadata")))
+    found = (text(mapping(holder.get("model_info")).get("id")) for holder in holders)
+    return next((one for one in found if one), None)
+
+
+logger = AttemptLogger()

@@ -1,0 +1,163 @@
+"""`sekisho doctor`: every check that a person on call would make, each with its remedy."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+import click
+import httpx
+
+from .. import config
+from ..gate import running
+from ..keys.row import KeysError
+from ..pricing import verify
+from ..settings import SettingsError
+from . import output
+from .models_of import configuration
+
+State = Literal["ok", "note", "fail"]
+_MINIMUM_FREE = 1 << 30  # bytes; a day of records at 1 million requests a day is 0.5 GB
+_COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding; `remedy` is what to do when it is not ok."""
+
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--demo", is_flag=True, help="Check for 'sekisho up --demo'.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool, demo: bool) -> None:
+    """Check everything that the gateway needs; exit code 1 when something must be mended."""
+    here = running.find(ctx.obj.home)
+    found = configuration(ctx, demo or (here is not None and here.demo))
+    checks = [check for group in _GROUPS for check in group(found)]
+    if as_json:
+        origins = [
+            {"name": o.variable.name, "value": o.shown, "source": o.source}
+            for o in found.settings.origins
+        ]
+        output.print_json({"checks": [asdict(c) for c in checks], "settings": origins})
+    else:
+        _print(found, checks)
+    sys.exit(1 if any(check.state == "fail" for check in checks) else 0)
+
+
+def _print(found: config.Configuration, checks: list[Check]) -> None:
+    for check in checks:
+        mark = click.style(f"{check.state:>4}", fg=_COLOURS[check.state])
+        click.echo(f"{mark}  {check.name}: {check.detail}")
+        if check.remedy:
+            click.echo(f"      {check.remedy}")
+    rows = [(o.variable.name, o.shown, o.source) for o in found.settings.origins]
+    output.print_table(("setting", "value", "from"), rows)
+
+
+def _software(_: config.Configuration) -> Iterator[Check]:
+    try:
+        version("litellm-enterprise")
+    except PackageNotFoundError:
+        yield Check("LiteLLM", "ok", f"{version('litellm')}, without litellm-enterprise")
+        return
+    yield Check(
+        "LiteLLM",
+        "note",
+        "litellm-enterprise is installed; its licence is proprietary",
+        "Sekisho doesn't need it: pip uninstall litellm-enterprise",
+    )
+
+
+def _state_folder(found: config.Configuration) -> Iterator[Check]:
+    home = found.settings.home
+    nearest = next(p for p in (home, *home.parents) if p.exists())
+    if not os.access(nearest, os.W_OK):
+        yield Check("home", "fail", f"{home} can't be written", "Set SEKISHO_HOME to a folder.")
+        return
+    free = shutil.disk_usage(nearest).free
+    yield Check(
+        "home",
+        "ok" if free >= _MINIMUM_FREE else "fail",
+        f"{home}, {free / (1 << 30):.1f} GiB free",
+        "" if free >= _MINIMUM_FREE else "Free some space: rows that can't be written are lost.",
+    )
+
+
+def _keys(found: config.Configuration) -> Iterator[Check]:
+    from ..keys.store import Store
+
+    try:
+        if not found.settings.home.exists():
+            yield Check("keys", "note", "no key store yet", "The first 'sekisho up' makes it.")
+            return
+        store = Store(found.settings.database_url)
+        rows = store.list()
+        store.close()
+    except KeysError as error:
+        yield Check("keys", "fail", str(error), "Restore keys.db from a backup, or move it away.")
+        return
+    remedy = "" if rows else "Issue one: sekisho keys issue --alias NAME --owner EMAIL"
+    yield Check("keys", "ok" if rows else "note", f"{len(rows)} keys", remedy)
+
+
+def _models(found: config.Configuration) -> Iterator[Check]:
+    for skipped in found.skipped:
+        yield Check(skipped.what, "note", f"left out, {len(skipped.models)} models", skipped.reason)
+    aliases = {deployment.alias for deployment in found.deployments}
+    if aliases:
+        yield Check("models", "ok", f"{len(aliases)} aliases can be served")
+    else:
+        yield Check("models", "fail", "none can be served", "Set up a cloud, or: up --demo")
+
+
+def _prices(found: config.Configuration) -> Iterator[Check]:
+    findings = verify.check(found.deployments)
+    for finding in findings:
+        yield Check("prices", "fail", str(finding), "Add the price to its model_info.")
+    if not findings:
+        yield Check("prices", "ok", "every model is priced")
+
+
+def _lake(found: config.Configuration) -> Iterator[Check]:
+    try:
+        folder = found.settings.lake_folder
+    except SettingsError as error:
+        yield Check("lake", "fail", str(error), "Set SEKISHO_LAKE=file:///folder.")
+        return
+    waiting = sum(1 for _ in found.settings.spool.glob("*.closed"))
+    yield Check("lake", "ok", f"{folder}, {waiting} finished segments wait in the spool")
+
+
+def _gateway(found: config.Configuration) -> Iterator[Check]:
+    here = running.find(found.settings.home)
+    if here is None:
+        yield Check("gateway", "note", "not running with this home", "Start it: sekisho up")
+        return
+    try:
+        answer = httpx.get(here.url + "/health/readiness", timeout=5)
+        state: State = "ok" if answer.status_code == 200 else "fail"
+        detail = f"{here.url} answers {answer.text}"
+    except httpx.HTTPError as error:
+        state, detail = "fail", f"{here.url} does not answer: {type(error).__name__}"
+    yield Check("gateway", state, detail, "" if state == "ok" else "Look at its log; restart it.")
+
+
+_GROUPS: tuple[Callable[[config.Configuration], Iterator[Check]], ...] = (
+    _software,
+    _state_folder,
+    _keys,
+    _models,
+    _prices,
+    _lake,
+    _gateway,
+)

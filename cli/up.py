@@ -1,0 +1,163 @@
+"""`sekisho up`: start the gateway."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from .. import config
+from ..gate import entry, running
+from ..keys.master import ensure_master_key
+from ..keys.row import KeysError
+from ..keys.store import Store
+from ..pricing import verify
+from .models_of import configuration
+from .output import Misuse, Problem
+
+
+@click.command("up")
+@click.option("--config", "config_file", metavar="FILE", help="Configuration file.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=4000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--demo", is_flag=True, help="Add the built-in model 'demo' (no cloud needed).")
+@click.option("--allow-unpriced", is_flag=True, help="Start although a model has no price.")
+@click.pass_context
+def up(
+    ctx: click.Context,
+    config_file: str | None,
+    host: str,
+    port: int,
+    workers: int,
+    demo: bool,
+    allow_unpriced: bool,
+) -> None:
+    """Start the gateway: keys, prices and the log in front of LiteLLM."""
+    found = configuration(ctx, demo, config=config_file)
+    _prepare_state(found)
+    _refuse_unpriced(found, allow_unpriced)
+    for skipped in found.skipped:
+        click.echo(f"  {skipped}", err=True)
+    if not found.deployments:
+        raise Problem(
+            "no model can be served: set the variables of a cloud (docs/providers.md), "
+            "or try 'sekisho up --demo'"
+        )
+    listener = _listen(host, port)
+    aliases = len({deployment.alias for deployment in found.deployments})
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    click.echo(f"sekisho: {aliases} models at {address} (starting LiteLLM ...)", err=True)
+    _environment(ctx, found, config_file, demo)
+    with running.announced(found.settings.home, address, demo), _shipper(found):
+        sys.exit(_serve(listener, workers, found.settings.drain_seconds))
+
+
+def _prepare_state(found: config.Configuration) -> None:
+    """The folders, the master key and the key store, before anything listens."""
+    settings = found.settings
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not settings.master_key:
+            ensure_master_key(settings.home)
+        Store(settings.database_url).close()
+    except KeysError as error:
+        raise Problem(str(error)) from None
+    except OSError as error:
+        raise Problem(
+            f"SEKISHO_HOME={settings.home} can't be used: {error.strerror}; "
+            "point it at a folder that this user may write"
+        ) from None
+
+
+def _refuse_unpriced(found: config.Configuration, allowed: bool) -> None:
+    findings = verify.check(found.deployments)
+    if not findings:
+        return
+    if allowed:
+        for finding in findings:
+            click.echo(f"  warning: {finding}", err=True)
+        return
+    more = f" (and {len(findings) - 1} more: sekisho prices check)" if len(findings) > 1 else ""
+    raise Problem(
+        f"{findings[0]}{more}; add the price to model_info, or start with --allow-unpriced"
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        raise Problem(
+            f"{host}:{port} can't be used: {error.strerror}; "
+            "stop what listens there or choose another --port"
+        ) from None
+    except OverflowError:
+        raise Misuse(f"--port {port} is not a port") from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def _environment(
+    ctx: click.Context, found: config.Configuration, config_file: str | None, demo: bool
+) -> None:
+    """What the workers read; they load the configuration from the same places as we did."""
+    os.environ["SEKISHO_HOME"] = str(found.settings.home)
+    chosen = config_file or ctx.meta["flags"].get("config")
+    if chosen:
+        os.environ["SEKISHO_CONFIG"] = chosen
+    os.environ[entry.LITELLM_FILE] = str(config.write_for_litellm(found))
+    os.environ[entry.DEMO] = "1" if demo else "0"
+
+
+@contextmanager
+def _shipper(found: config.Configuration) -> Generator[None]:
+    """A process beside the workers that brings finished records from the spool to the lake."""
+    command = [sys.executable, "-m", "sekisho.lake.ship"]
+    command += [str(found.settings.spool), found.settings.lake]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module
+    try:
+        yield
+    finally:
+        # It sees the end of its input, ships once more and ends; so it does when we are killed.
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
+
+def _serve(listener: socket.socket, workers: int, drain_seconds: float) -> int:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    options: dict[str, Any] = {
+        "factory": True,
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "access_log": False,
+        "log_level": "warning",
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": int(drain_seconds),
+        "timeout_worker_healthcheck": 60,
+        "workers": workers,
+    }
+    settings = uvicorn.Config("sekisho.gate.entry:create", **options)
+    # uvicorn sends itself the signal again after it has drained; an orderly end is not a failure.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    if workers > 1:
+        Multiprocess(settings, sockets=[listener]).run()
+        return 0
+    server = uvicorn.Server(settings)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1

@@ -1,0 +1,179 @@
+"""The whole configuration: our settings, the models, and what LiteLLM gets to read.
+
+`litellm_config.yaml` is the file that operators edit. It is read here, checked for misspelt keys
+(LiteLLM ignores those in silence), joined with `providers/`, and written out for LiteLLM without
+anything that LiteLLM doesn't know.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import settings
+from .known_sections import KNOWN
+from .providers import loader
+from .providers.deployment import Deployment, Skipped
+from .settings import Settings
+from .untyped import mapping
+
+PACKAGED = Path(__file__).with_name("litellm_config.yaml")
+
+# A made-up price, so that a newcomer sees a cost: 1 USD per million tokens in, 2 USD out.
+_DEMO_MODEL = {
+    "model_name": "demo",
+    "litellm_params": {"model": "demo/echo-1"},
+    "model_info": {
+        "mode": "chat",
+        "max_input_tokens": 100_000,
+        "max_output_tokens": 10_000,
+        "input_cost_per_token": 1e-06,
+        "output_cost_per_token": 2e-06,
+    },
+}
+
+# `environment_variables`, `include` and the like would be a second way to say what we read here.
+_SECTIONS = ("model_list", "litellm_settings", "router_settings", "general_settings")
+
+
+class ConfigurationError(ValueError):
+    """A configuration that can't be used; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything that a gateway runs with.
+
+    `litellm` is the content of the file that LiteLLM reads; secrets in it are references
+    (`os.environ/X`), never values.
+    """
+
+    settings: Settings
+    deployments: tuple[Deployment, ...]
+    skipped: tuple[Skipped, ...]
+    litellm: Mapping[str, Any]
+
+
+def load(
+    flags: Mapping[str, str | None] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    demo: bool = False,
+) -> Configuration:
+    """Read settings, configuration file and models; `demo` adds the built-in model.
+
+    Raises ConfigurationError or SettingsError with one line.
+    """
+    chosen, written, path = _settings(flags, environ)
+    _check_sections(written, path)
+    deployments, skipped = _models(written, path, _for_providers(chosen, environ), demo)
+    litellm = {name: written[name] for name in _SECTIONS if written.get(name)}
+    litellm["model_list"] = _model_list(deployments)
+    if demo:
+        custom = {"provider": "demo", "custom_handler": "sekisho.callbacks.demo.handler"}
+        switches = litellm.get("litellm_settings", {})
+        litellm["litellm_settings"] = {**switches, "custom_provider_map": [custom]}
+    return Configuration(chosen, deployments, skipped, litellm)
+
+
+def load_settings(
+    flags: Mapping[str, str | None] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings alone, for commands that need no models. Raises as `load` does."""
+    return _settings(flags, environ)[0]
+
+
+def _settings(
+    flags: Mapping[str, str | None] | None, environ: Mapping[str, str]
+) -> tuple[Settings, dict[str, Any], Path]:
+    path = settings.load(flags, environ).config or PACKAGED
+    written = _read(path)
+    section = _section(written, "sekisho", path)
+    where = f"{path.name}: sekisho:"
+    return settings.load(flags, environ, section, where), written, path
+
+
+def write_for_litellm(configuration: Configuration) -> Path:
+    """Write LiteLLM's file into the state folder and return its path."""
+    folder = configuration.settings.home / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = folder / "litellm.yaml"
+    draft = folder / f"litellm.yaml.{os.getpid()}"
+    draft.write_text(yaml.safe_dump(dict(configuration.litellm), sort_keys=False))
+    draft.replace(target)
+    return target
+
+
+def _models(
+    written: Mapping[str, Any], path: Path, environ: Mapping[str, str], demo: bool
+) -> tuple[tuple[Deployment, ...], tuple[Skipped, ...]]:
+    """The models of `providers/` beside the file (or ours), of the file itself, and the demo."""
+    folder = path.parent / "providers"
+    found = loader.load(environ, folder if folder.is_dir() else None)
+    own = [*(written.get("model_list") or ()), *([_DEMO_MODEL] if demo else ())]
+    added = loader.from_model_list(own, path.name, environ)
+    deployments = (*found.deployments, *added.deployments)
+    twice = [name for name, n in Counter(d.id for d in deployments).items() if n > 1]
+    if twice:
+        raise ConfigurationError(
+            f"{path.name}: model_list: {twice[0]} is in providers/ too; give it another model_name"
+        )
+    return deployments, (*found.skipped, *added.skipped)
+
+
+def _model_list(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
+    """The models as LiteLLM reads them; an alias's only deployment is never left to cool down.
+
+    LiteLLM would answer 429 for its cooldown time without asking the provider at all: one error
+    would become an outage of the alias.
+    """
+    counts = Counter(deployment.alias for deployment in deployments)
+    entries = [deployment.as_litellm() for deployment in deployments]
+    for entry in entries:
+        if counts[entry["model_name"]] == 1:
+            entry["litellm_params"].setdefault("cooldown_time", 0)
+    return entries
+
+
+def _for_providers(chosen: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment as the providers see it, with the settings that a file or flag decided."""
+    return {
+        **environ,
+        "SEKISHO_CLOUDS": " ".join(chosen.clouds),
+        "SEKISHO_BEDROCK_PROFILE": chosen.bedrock_profile,
+        "SEKISHO_AZURE_ZONE": chosen.azure_zone,
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        parsed: object = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path}: there is no such file; 'sekisho init DIR' makes one to edit"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: can't be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(parsed, dict):
+        raise ConfigurationError(f"{path}: must be a mapping of sections")
+    return mapping(parsed)
+
+
+def _check_sections(written: Mapping[str, Any], path: Path) -> None:
+    """Refuse every key that neither we nor LiteLLM know."""
+    settings.refuse_unknown(written, ("sekisho", "include", *_SECTIONS), f"{path.name}:")
+    for name in _SECTIONS[1:]:
+        found = _section(written, name, path)
+        settings.refuse_unknown(found, KNOWN[name], f"{path.name}: {name}:")
+
+
+def _section(written: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:
+    section = written.get(name)
+    if section is not None and not isinstance(section, dict):
+        raise ConfigurationError(f"{path.name}: {name}: must be a mapping")
+    return mapping(section)

@@ -1,0 +1,258 @@
+"""The gate: one request, one straight line, from its first byte to its row in the log."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..callbacks import attempts as hooks
+from ..callbacks import auth
+from ..keys.check import Keyring, may_use
+from ..keys.identity import Identity, Refusal
+from ..keys.row import KeysUnavailable
+from ..settings import Settings
+from ..untyped import mapping
+from . import body as bodies
+from . import clean, credentials, errors, local, surface
+from .address import client_address
+from .answer import Answer
+from .errors import Failure
+from .exchange import Exchange
+from .fleet import Fleet
+from .readers.select import reader_for
+from .recorder import Recorder
+
+log = logging.getLogger("sekisho.gate")
+
+_NO_ROUTE = "There is nothing at {} {}. See docs/routes.md for what this gateway serves."
+_NO_METHOD = "{} is served with {} only."
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The ASGI application in front of LiteLLM's handlers (`inner`).
+
+    `ready` tells in one line what is wrong, or nothing when all is well.
+    """
+
+    settings: Settings
+    keyring: Keyring
+    fleet: Fleet
+    cleaner: clean.Cleaner
+    recorder: Recorder
+    inner: ASGIApp
+    ready: Callable[[], str | None]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; WebSockets are refused."""
+        if scope["type"] != "http":
+            await _refuse_websocket(scope, send)
+            return
+        route = surface.find(scope["method"], scope["path"])
+        if route is None:
+            await self._no_route(scope, send)
+        elif route.operation == "health":
+            await self._health(route, send)
+        elif route.endpoint is None:
+            await self._models(self._exchange(route, scope), send)
+        else:
+            await self._infer(self._exchange(route, scope), scope, receive, send)
+
+    async def _infer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer(exchange, send, self.recorder.write)
+        try:
+            exchange.identity = self._prove(exchange)
+            content = await self._admit(exchange, receive)
+            await self._call(exchange, scope, content, receive, answer)
+        except Failure as failure:
+            await answer.fail(failure)
+        except bodies.ClientGone:
+            exchange.client_gone = True
+        except Exception as error:
+            # The last resort of every request: LiteLLM's handlers may raise anything at all.
+            log.error("request %s: %s", exchange.request_id, type(error).__name__, exc_info=error)
+            await answer.fail(Failure(500, "The gateway failed.", "internal_error", refused=False))
+        finally:
+            self.recorder.write(exchange)
+
+    def _exchange(self, route: surface.Route, scope: Scope) -> Exchange:
+        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
+        peer = scope["client"][0] if scope.get("client") else None
+        forwarded = headers.get("x-forwarded-for")
+        address = client_address(peer, forwarded, self.settings.trusted_proxies)
+        return Exchange(route, scope["path"], headers, address)
+
+    def _prove(self, exchange: Exchange) -> Identity:
+        """Who asks. Raises Failure."""
+        presented = credentials.bearer(exchange.headers)
+        try:
+            decision = self.keyring.check(presented, datetime.now(UTC))
+        except KeysUnavailable:
+            raise Failure(
+                503, "Keys can't be checked at the moment. Try again soon.", "keys_unavailable"
+            ) from None
+        if isinstance(decision, Refusal):
+            raise errors.of_refusal(decision)
+        return decision
+
+    async def _admit(self, exchange: Exchange, receive: Receive) -> "Admitted":
+        """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
+        content = await bodies.read(receive, self.settings.max_body_bytes)
+        assert exchange.identity is not None
+        who = clean.user_hash(exchange.identity.owner or exchange.identity.alias)
+        if exchange.route.body == "multipart":
+            admitted = await self._admit_form(exchange, content, who)
+        else:
+            asked = bodies.parse_json(content)
+            exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+            exchange.asked = asked
+            admitted = Admitted(self.cleaner.body(asked, who))
+        self._choose_model(exchange)
+        return admitted
+
+    async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> "Admitted":
+        form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
+        asked = form.values()
+        exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+        exchange.asked = asked
+        kept = [name for name, _ in (*form.fields, *form.files) if not self.cleaner.steers(name)]
+        encoded, content_type = form.encode(kept, {"user": who})
+        upload = next((file[1] for _, file in form.files), b"")
+        return Admitted(None, encoded, content_type, upload)
+
+    def _choose_model(self, exchange: Exchange) -> None:
+        assert exchange.identity is not None
+        alias = exchange.asked.get("model")
+        if not isinstance(alias, str) or not alias:
+            raise Failure(400, "The request names no model: set the field 'model'.", "no_model")
+        exchange.alias = alias[:200]
+        unknown = self.fleet.refusal(exchange.identity, alias)
+        if unknown is not None:
+            raise unknown
+        refusal = may_use(exchange.identity, alias)
+        if refusal is not None:
+            raise errors.of_refusal(refusal)
+
+    async def _call(
+        self,
+        exchange: Exchange,
+        scope: Scope,
+        admitted: "Admitted",
+        receive: Receive,
+        answer: Answer,
+    ) -> None:
+        """Hand LiteLLM the clean request, and the client its answer."""
+        exchange.reader = reader_for(exchange.route, exchange.asked, admitted.upload)
+        auth.proven.set(exchange.identity)
+        hooks.current.set(exchange.attempts)
+        departure = asyncio.ensure_future(_departure(receive, exchange))
+        try:
+            await self.inner(
+                admitted.scope(scope, exchange), admitted.receive(departure), answer.send
+            )
+        finally:
+            departure.cancel()
+        await answer.finish()
+
+    async def _models(self, exchange: Exchange, send: Send) -> None:
+        answer = Answer(exchange, send, lambda _: None, local.dialect_of(exchange.headers))
+        try:
+            exchange.identity = self._prove(exchange)
+            await answer.whole(200, local.models(exchange, self.fleet))
+        except Failure as failure:
+            await answer.fail(failure)
+
+    async def _health(self, route: surface.Route, send: Send) -> None:
+        trouble = self.ready() if route is surface.READY else None
+        state = {"status": "unhealthy", "detail": trouble} if trouble else {"status": "healthy"}
+        await _plain(send, 503 if trouble else 200, orjson.dumps(state))
+
+    async def _no_route(self, scope: Scope, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        allowed = surface.allowed_methods(path)
+        if allowed:
+            failure = Failure(405, _NO_METHOD.format(path, " or ".join(allowed)), "bad_method")
+        else:
+            failure = Failure(404, _NO_ROUTE.format(method, path[:200]), "no_such_route")
+        dialect: surface.Dialect = "anthropic" if path.startswith("/v1/messages") else "openai"
+        content = errors.body(failure, dialect, "")
+        await _plain(send, failure.status, content, allow=", ".join(allowed))
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request as LiteLLM gets it: a clean JSON body, or an encoded form with its upload."""
+
+    fields: dict[str, Any] | None
+    encoded: bytes = b""
+    content_type: str = "application/json"
+    upload: bytes = b""
+
+    def scope(self, scope: Scope, exchange: Exchange) -> Scope:
+        """The ASGI scope of LiteLLM's handler, with only the headers that it may see.
+
+        `parsed_body` is where LiteLLM keeps a body that it has parsed; filled in here, it is not
+        parsed a second time.
+        """
+        headers = clean.request_headers(scope["headers"])
+        headers = [h for h in headers if h[0] != b"content-type"]
+        headers.append((b"content-type", self.content_type.encode()))
+        mine: Scope = {
+            **scope,
+            "headers": headers,
+            "query_string": b"",
+            "state": {},
+        }
+        if self.fields is not None:
+            fields = _with_usage(self.fields, exchange)
+            mine["parsed_body"] = (tuple(fields), fields)
+        return mine
+
+    def receive(self, departure: "asyncio.Future[None]") -> Receive:
+        """The body in one message, then, when the client goes away, `http.disconnect`."""
+        sent = False
+
+        async def receive() -> Message:
+            nonlocal sent
+            if not sent:
+                sent = True
+                content = self.encoded if self.fields is None else orjson.dumps(self.fields)
+                return {"type": "http.request", "body": content, "more_body": False}
+            await asyncio.shield(departure)
+            return {"type": "http.disconnect"}
+
+        return receive
+
+
+def _with_usage(fields: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
+    """A streamed chat always asks for the usage; its reader takes the chunk out if need be."""
+    if exchange.route.operation != "chat" or not exchange.stream:
+        return fields
+    options = {**mapping(fields.get("stream_options")), "include_usage": True}
+    return {**fields, "stream_options": options}
+
+
+async def _departure(receive: Receive, exchange: Exchange) -> None:
+    """Wait until the client goes away."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    if not exchange.complete:
+        exchange.client_gone = True
+
+
+async def _plain(send: Send, status: int, content: bytes, allow: str = "") -> None:
+    headers = [(b"content-type", b"application/json")]
+    if allow:
+        headers.append((b"allow", allow.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _refuse_websocket(scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})

@@ -1,0 +1,149 @@
+"""What a caller reads when a request fails: one shape for each dialect, one place for the words."""
+
+import re
+from dataclasses import dataclass
+
+import orjson
+
+from ..keys.identity import Refusal
+from ..untyped import mapping, text
+from .surface import Dialect
+
+# Error types by HTTP status: OpenAI's API reference, "Error codes", and Anthropic's API reference,
+# "Errors" (both read 2026-11-21).
+_OPENAI_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    408: "timeout_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+_ANTHROPIC_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure(Exception):
+    """A request that ends in an error: HTTP status, words, and each dialect's own type.
+
+    `code` is OpenAI's `error.code` and the row's `error_type`; `refused` tells that Sekisho said
+    no, before any provider was asked.
+    """
+
+    status: int
+    message: str
+    code: str | None = None
+    openai_type: str | None = None
+    anthropic_type: str | None = None
+    retry_after: str | None = None
+    refused: bool = True
+
+
+def of_refusal(refusal: Refusal) -> Failure:
+    """The failure that a refused key is answered with."""
+    return Failure(
+        status=refusal.status,
+        message=refusal.message,
+        code=refusal.openai_code,
+        openai_type=refusal.openai_type,
+        anthropic_type=refusal.anthropic_type,
+    )
+
+
+def body(failure: Failure, dialect: Dialect, request_id: str) -> bytes:
+    """The JSON body of a failure in the caller's dialect."""
+    if dialect == "anthropic":
+        kind = failure.anthropic_type or _ANTHROPIC_TYPES.get(failure.status, "api_error")
+        error = {"type": kind, "message": failure.message}
+        return orjson.dumps({"type": "error", "error": error, "request_id": request_id})
+    kind = failure.openai_type or _OPENAI_TYPES.get(failure.status, "server_error")
+    return orjson.dumps(
+        {
+            "error": {
+                "message": failure.message,
+                "type": kind,
+                "param": None,
+                "code": failure.code,
+            }
+        }
+    )
+
+
+def of_litellm(status: int, answer: bytes, retry_after: str | None = None) -> Failure:
+    """What LiteLLM answered (an OpenAI, Anthropic or FastAPI error body) as a failure."""
+    try:
+        parsed = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        parsed = None
+    message, code = _words(parsed)
+    return Failure(
+        status=status,
+        message=clean(message) or f"the provider answered {status} without a message",
+        code=code,
+        retry_after=retry_after,
+        refused=False,
+    )
+
+
+def _words(parsed: object) -> tuple[str, str | None]:
+    """Message and code out of the error shapes that LiteLLM's handlers produce."""
+    whole = mapping(parsed)
+    error = whole.get("error", whole.get("detail"))
+    if not isinstance(error, dict):
+        return str(error or ""), None
+    found = mapping(error)
+    if "message" not in found and "error" in found:
+        return _words(found)
+    code = text(found.get("code"))
+    named = code is not None and not code.isdigit() and code != "None"
+    return str(found.get("message") or ""), code if named else None
+
+
+# LiteLLM wraps a provider's words in its own: class names before them; router state, or a whole
+# traceback, behind them.
+_PREFIX = re.compile(
+    r"^(?:litellm\.)?(?:[A-Za-z_]*(?:Error|Exception)s?\b[:\s]+(?:- )?|[A-Z]+ - |- )"
+)
+_BEHIND = re.compile(
+    r"\s*(?:\. Received Model Group=|Received Model Group=|Available Model Group Fallbacks="
+    r"|No fallback model group found|LiteLLM: model group|LiteLLM Retried:|LiteLLM Max Retries:"
+    r"|Deployment Info:|Traceback \(most recent call last\)|\.? Handle with `litellm).*",
+    re.DOTALL,
+)
+
+
+def clean(message: str) -> str:
+    """A provider's own words, without LiteLLM's class names, router state and tracebacks."""
+    words = _BEHIND.sub("", message)
+    previous = None
+    while previous != words:
+        previous = words
+        words = _PREFIX.sub("", words.strip(), count=1)
+    return _inner_message(words) or words
+
+
+def _inner_message(words: str) -> str | None:
+    """The `message` of a provider's JSON error that LiteLLM has left as text."""
+    if not words.startswith("{"):
+        return None
+    try:
+        parsed = orjson.loads(words)
+    except orjson.JSONDecodeError:
+        return None
+    found = mapping(parsed)
+    return text(found.get("message")) or text(found.get("Message"))

@@ -1,0 +1,48 @@
+"""One request on its way: what each step of the line has found out about it."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..callbacks.attempts import Attempts
+from ..keys.identity import Identity
+from .errors import Failure
+from .readers.base import Reader
+from .surface import Route
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Filled in along the line and read once, by `recorder.record_of`.
+
+    `started` and the other instants are `time.monotonic()` seconds.
+    """
+
+    route: Route
+    path: str
+    headers: Mapping[str, str]
+    client_address: str | None
+    request_id: str = field(default_factory=lambda: f"req_{secrets.token_hex(16)}")
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    started: float = field(default_factory=time.monotonic)
+    identity: Identity | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    alias: str | None = None
+    claimed_user: str | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    reader: Reader | None = None
+    status: int | None = None
+    first_token: float | None = None
+    failure: Failure | None = None
+    client_gone: bool = False
+    complete: bool = False
+    pieces: list[bytes] = field(default_factory=list[bytes])
+    recorded: bool = False
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.asked.get("stream") is True

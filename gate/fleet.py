@@ -1,0 +1,50 @@
+"""The deployments behind the gate, by alias and by id, each with its price."""
+
+import difflib
+from collections.abc import Iterable
+
+from ..keys.check import may_use
+from ..keys.identity import Identity
+from ..pricing.catalog import Catalog
+from ..pricing.overrides import price_of
+from ..pricing.price import Price
+from ..providers.deployment import Deployment
+from .errors import Failure
+
+
+class Fleet:
+    """What the gate knows about models; read only once built."""
+
+    def __init__(self, deployments: Iterable[Deployment], prices: Catalog) -> None:
+        self._by_id = {deployment.id: deployment for deployment in deployments}
+        self._by_alias: dict[str, list[Deployment]] = {}
+        for deployment in self._by_id.values():
+            self._by_alias.setdefault(deployment.alias, []).append(deployment)
+        self._prices = {d.id: price_of(d, prices) for d in self._by_id.values()}
+        self.price_version = prices.version
+
+    def deployment(self, deployment_id: str) -> Deployment | None:
+        """The deployment that goes by this id."""
+        return self._by_id.get(deployment_id)
+
+    def price(self, deployment_id: str) -> Price | None:
+        """The price of a deployment, or None when it has none."""
+        return self._prices.get(deployment_id)
+
+    def aliases(self, identity: Identity) -> list[str]:
+        """The aliases that an identity may use, in alphabetical order."""
+        return sorted(name for name in self._by_alias if may_use(identity, name) is None)
+
+    def refusal(self, identity: Identity, alias: str) -> Failure | None:
+        """A 404 that names the nearest aliases when there is no such model."""
+        if alias in self._by_alias:
+            return None
+        near = difflib.get_close_matches(alias, self.aliases(identity), n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "GET /v1/models lists them."
+        return Failure(
+            status=404,
+            message=f"There is no model {alias[:100]!r} here: {hint}",
+            code="model_not_found",
+            openai_type="invalid_request_error",
+            anthropic_type="not_found_error",
+        )

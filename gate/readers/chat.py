@@ -1,0 +1,107 @@
+"""Chat completions (OpenAI dialect): usage as LiteLLM writes it, with Anthropic's cache fields."""
+
+from ...pricing.usage import Usage
+from .. import errors
+from .base import Json, Reading, SseLines, child, cleaned, count, parse
+
+_MARKERS = (
+    b'"usage":{',
+    b'"usage": {',
+    b'"finish_reason":"',
+    b'"choices":[]',
+    b"[DONE]",
+    b'"error":',
+)
+
+
+class Chat:
+    """Reads a chat completion.
+
+    `wants_usage` tells whether the client itself asked for the usage chunk of a stream. The gate
+    always asks for it; when the client did not, chunks without content are taken out, because
+    common client code fails on a chunk without choices.
+    """
+
+    def __init__(self, wants_usage: bool = True) -> None:
+        self.reading = Reading()
+        self.wants_usage = wants_usage
+        self._lines = SseLines(_MARKERS)
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer."""
+        self.reading.response_id = body.get("id")
+        self.reading.usage = usage_of(child(body, "usage"), body)
+        self.reading.finish_reasons = _finish_reasons(body)
+        self.reading.ended = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """Read a piece of a stream."""
+        silent = False
+        for payload in self._lines.payloads(piece):
+            if payload == b"[DONE]":
+                self.reading.ended = True
+                continue
+            event = parse(payload)
+            if event is None:
+                continue
+            if isinstance(event.get("error"), dict):
+                self._error(event["error"])
+                return cleaned(piece, payload, event, event["error"])
+            self.reading.finish_reasons = _finish_reasons(event) or self.reading.finish_reasons
+            if event.get("usage"):
+                self.reading.response_id = event.get("id")
+                self.reading.usage = usage_of(event["usage"], event)
+            silent = _says_nothing(event)
+        drop = silent and not self.wants_usage and self._lines.whole_lines
+        return b"" if drop and piece.count(b"data:") == 1 else piece
+
+    def _error(self, error: Json) -> None:
+        self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")
+        self.reading.error_message = errors.clean(str(error.get("message") or ""))
+
+
+def _says_nothing(event: Json) -> bool:
+    """Whether a chunk has no content: the usage, or Azure's first one with filter results."""
+    return not any(
+        choice.get("finish_reason") or any(child(choice, "delta").values())
+        for choice in event.get("choices") or ()
+    )
+
+
+def _finish_reasons(body: Json) -> tuple[str, ...]:
+    choices = body.get("choices") or ()
+    return tuple(c["finish_reason"] for c in choices if c.get("finish_reason"))
+
+
+def usage_of(usage: Json, body: Json) -> Usage | None:
+    """OpenAI's usage object (chat, embeddings) as ours; None when it is empty.
+
+    LiteLLM normalises every provider so that `prompt_tokens` includes cache reads and writes and
+    `completion_tokens` includes reasoning (tested fact sheet, section 4).
+    """
+    if not usage:
+        return None
+    prompt, completion = (
+        child(usage, "prompt_tokens_details"),
+        child(usage, "completion_tokens_details"),
+    )
+    split = child(prompt, "cache_creation_token_details")
+    written = count(usage, "cache_creation_input_tokens") or count(
+        prompt, "cache_creation_tokens", "cache_write_tokens"
+    )
+    one_hour = min(count(split, "ephemeral_1h_input_tokens"), written)
+    tier = body.get("service_tier")
+    return Usage(
+        input_tokens=count(usage, "prompt_tokens"),
+        output_tokens=count(usage, "completion_tokens"),
+        cache_read_input_tokens=count(prompt, "cached_tokens")
+        or count(usage, "cache_read_input_tokens"),
+        cache_write_5m_input_tokens=written - one_hour,
+        cache_write_1h_input_tokens=one_hour,
+        reasoning_output_tokens=count(completion, "reasoning_tokens"),
+        audio_input_tokens=count(prompt, "audio_tokens"),
+        audio_output_tokens=count(completion, "audio_tokens"),
+        image_input_tokens=count(prompt, "image_tokens"),
+        image_output_tokens=count(completion, "image_tokens"),
+        service_tier=tier if tier in ("priority", "flex") else None,
+    )

@@ -1,0 +1,129 @@
+"""Embeddings, rerank, pictures and sound (OpenAI dialect): small answers, units of their own."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import soundfile
+
+from ...pricing.usage import Usage
+from . import chat, responses
+from .base import Json, Reading, child, count
+
+
+class _Whole:
+    """An answer that is never read as a stream."""
+
+    def __init__(self) -> None:
+        self.reading = Reading()
+
+    def feed(self, piece: bytes) -> bytes:
+        """Streamed sound has nothing to read in it."""
+        return piece
+
+
+class Embeddings(_Whole):
+    """Reads embeddings: input tokens only."""
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer."""
+        self.reading.usage = chat.usage_of(child(body, "usage"), body)
+        self.reading.ended = True
+
+
+class Rerank(_Whole):
+    """Reads a ranking. A provider bills queries of up to 100 documents.
+
+    Amazon Bedrock pricing, "Amazon Rerank" and "Cohere Rerank" (read 2026-11-21): a query has up
+    to 100 document chunks; more documents count as more queries.
+    """
+
+    def __init__(self, documents: int) -> None:
+        super().__init__()
+        self._documents = documents
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer."""
+        billed = child(child(body, "meta"), "billed_units")
+        queries = count(billed, "search_units") or -(-self._documents // 100) or 1
+        self.reading.response_id = body.get("id")
+        self.reading.usage = Usage(queries=queries)
+        self.reading.ended = True
+
+
+class Images(_Whole):
+    """Reads pictures: tokens where the model reports them, and the pictures themselves."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._size = _text(asked.get("size"))
+        self._quality = _text(asked.get("quality"))
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer."""
+        reported = responses.usage_of(child(body, "usage"), body) or Usage()
+        output = child(child(body, "usage"), "output_tokens_details")
+        if reported.output_tokens and not count(output, "text_tokens"):
+            reported = replace(reported, image_output_tokens=reported.output_tokens)
+        self.reading.usage = replace(
+            reported,
+            images=len(body.get("data") or ()),
+            image_size=_text(body.get("size")) or self._size,
+            image_quality=_text(body.get("quality")) or self._quality,
+        )
+        self.reading.ended = True
+
+
+class Transcription(_Whole):
+    """Reads a transcript: tokens where the model reports them, and the seconds of sound."""
+
+    def __init__(self, sound: bytes) -> None:
+        super().__init__()
+        self._seconds = seconds_of(sound)
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer; a plain-text one has nothing but its existence."""
+        usage = child(body, "usage")
+        tokens = responses.usage_of(usage, body) if count(usage, "input_tokens") else None
+        reported = tokens or Usage()
+        seconds = usage.get("seconds") or body.get("duration") or self._seconds
+        self.reading.usage = replace(reported, seconds=Decimal(str(seconds or 0)))
+        self.reading.ended = True
+
+
+class Speech(_Whole):
+    """Reads speech: the answer is sound alone, so its length and the text are what is known.
+
+    Models that bill by characters are exact; for those that bill by audio tokens the price has an
+    estimate for each second of sound.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._characters = len(text)
+        self._sound: list[bytes] = []
+
+    def feed(self, piece: bytes) -> bytes:
+        """Keep a piece of the sound."""
+        self._sound.append(piece)
+        return piece
+
+    def whole(self, body: Json) -> None:
+        """The sound is complete."""
+        seconds = Decimal(str(round(seconds_of(b"".join(self._sound)), 3)))
+        self.reading.usage = Usage(characters=self._characters, seconds=seconds)
+        self.reading.ended = True
+
+
+def seconds_of(sound: bytes) -> float:
+    """Length in seconds of a sound file; 0 when its format can't be read."""
+    try:
+        return float(soundfile.info(io.BytesIO(sound)).duration)
+    except (soundfile.SoundFileError, RuntimeError, TypeError):
+        return 0.0
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

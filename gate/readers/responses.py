@@ -1,0 +1,70 @@
+"""Responses (OpenAI dialect)."""
+
+from ...pricing.usage import Usage
+from .. import errors
+from .base import Json, Reading, SseLines, child, cleaned, count, parse
+
+_MARKERS = (
+    b'"response.completed"',
+    b'"response.incomplete"',
+    b'"response.failed"',
+    b'"error"',
+)
+
+
+class Responses:
+    """Reads a response; its last event carries the whole response object."""
+
+    def __init__(self) -> None:
+        self.reading = Reading()
+        self._lines = SseLines(_MARKERS)
+
+    def whole(self, body: Json) -> None:
+        """Read a complete answer, or the response object of a stream's last event."""
+        self.reading.response_id = body.get("id")
+        self.reading.usage = usage_of(child(body, "usage"), body)
+        status = body.get("status")
+        self.reading.finish_reasons = (status,) if isinstance(status, str) else ()
+        error = child(body, "error")
+        if error:
+            self._error(error)
+        self.reading.ended = True
+
+    def feed(self, piece: bytes) -> bytes:
+        """Read a piece of a stream."""
+        for payload in self._lines.payloads(piece):
+            event = parse(payload) or {}
+            kind = event.get("type")
+            error: Json = {}
+            if kind in ("response.completed", "response.incomplete", "response.failed"):
+                self.whole(child(event, "response"))
+                error = child(child(event, "response"), "error")
+            elif kind == "error" or (kind is None and "error" in event):
+                error = child(event, "error") or event
+                self._error(error)
+            piece = cleaned(piece, payload, event, error)
+        return piece
+
+    def _error(self, error: Json) -> None:
+        self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")
+        self.reading.error_message = errors.clean(str(error.get("message") or ""))
+
+
+def usage_of(usage: Json, body: Json) -> Usage | None:
+    """The Responses API's usage object as ours; None when it is empty."""
+    if not usage:
+        return None
+    details, output = child(usage, "input_tokens_details"), child(usage, "output_tokens_details")
+    tier = body.get("service_tier")
+    return Usage(
+        input_tokens=count(usage, "input_tokens"),
+        output_tokens=count(usage, "output_tokens"),
+        cache_read_input_tokens=count(details, "cached_tokens"),
+        cache_write_5m_input_tokens=count(details, "cache_write_tokens"),
+        reasoning_output_tokens=count(output, "reasoning_tokens"),
+        audio_input_tokens=count(details, "audio_tokens"),
+        audio_output_tokens=count(output, "audio_tokens"),
+        image_input_tokens=count(details, "image_tokens"),
+        image_output_tokens=count(output, "image_tokens"),
+        service_tier=tier if tier in ("priority", "flex") else None,
+    )

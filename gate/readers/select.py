@@ -1,0 +1,38 @@
+"""The reader of a request's answer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...untyped import mapping, sequence
+from ..surface import Route
+from . import media
+from .base import Reader
+from .chat import Chat
+from .messages import Messages, TokenCount
+from .responses import Responses
+
+
+def reader_for(route: Route, asked: Mapping[str, Any], upload: bytes = b"") -> Reader:
+    """The reader for a route; `asked` is the request's body, `upload` its sound file."""
+    match route.operation:
+        case "chat":
+            options = mapping(asked.get("stream_options"))
+            return Chat(wants_usage=options.get("include_usage") is True)
+        case "responses":
+            return Responses()
+        case "messages":
+            return Messages()
+        case "count_tokens":
+            return TokenCount()
+        case "embeddings":
+            return media.Embeddings()
+        case "rerank":
+            return media.Rerank(len(sequence(asked.get("documents"))))
+        case "image_generation" | "image_edit":
+            return media.Images(asked)
+        case "transcription":
+            return media.Transcription(upload)
+        case "speech":
+            return media.Speech(str(asked.get("input", "")))
+        case other:
+            raise ValueError(f"gate/readers/select.py has no reader for the operation {other!r}")

@@ -1,0 +1,44 @@
+"""Real parts that tests share: one simulator of the clouds and one gateway for the session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .gateway import Gateway, cloud_variables
+from .simulators import Simulator
+
+
+@pytest.fixture(scope="session")
+def clouds() -> Iterator[Simulator]:
+    """Bedrock, Vertex AI and Azure, simulated in a process of their own."""
+    with Simulator.start() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="session")
+def gateway(clouds: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway with all clouds and the demo model."""
+    home = tmp_path_factory.mktemp("gateway")
+    with Gateway.start(home, "--demo", variables=cloud_variables(clouds)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def key(gateway: Gateway) -> str:
+    """A person's key for every model."""
+    return gateway.issue("hanako", owner="hanako@example.com", team="research")
+
+
+@pytest.fixture
+def client(gateway: Gateway, key: str) -> Iterator[httpx.Client]:
+    """An HTTP client with Hanako's key."""
+    with gateway.client(key) as ready:
+        yield ready
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty state folder."""
+    return tmp_path

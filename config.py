@@ -16,10 +16,10 @@ import yaml
 
 from . import settings
 from .known_sections import KNOWN
-from .providers import loader
+from .providers import entries, loader
 from .providers.deployment import Deployment, Skipped
 from .settings import Settings
-from .untyped import mapping
+from .untyped import mapping, sequence
 
 PACKAGED = Path(__file__).with_name("litellm_config.yaml")
 
@@ -110,18 +110,20 @@ def write_for_litellm(configuration: Configuration) -> Path:
 def _models(
     written: Mapping[str, Any], path: Path, environ: Mapping[str, str], demo: bool
 ) -> tuple[tuple[Deployment, ...], tuple[Skipped, ...]]:
-    """The models of `providers/` beside the file (or ours), of the file itself, and the demo."""
-    folder = path.parent / "providers"
-    found = loader.load(environ, folder if folder.is_dir() else None)
+    """The models of the included files, of the file itself, and the demo."""
+    found = [entry for file in _included(written, path) for entry in entries.read(file)]
     own = [*(written.get("model_list") or ()), *([_DEMO_MODEL] if demo else ())]
-    added = loader.from_model_list(own, path.name, environ)
-    deployments = (*found.deployments, *added.deployments)
-    twice = [name for name, n in Counter(d.id for d in deployments).items() if n > 1]
-    if twice:
-        raise ConfigurationError(
-            f"{path.name}: model_list: {twice[0]} is in providers/ too; give it another model_name"
-        )
-    return deployments, (*found.skipped, *added.skipped)
+    loaded = loader.place_all([*found, *entries.check(own, path.name)], environ)
+    return loaded.deployments, loaded.skipped
+
+
+def _included(written: Mapping[str, Any], path: Path) -> list[Path]:
+    """The files that `include:` names, next to the file itself, as in LiteLLM."""
+    files = [path.parent / str(name) for name in sequence(written.get("include"))]
+    for file in files:
+        if not file.is_file():
+            raise ConfigurationError(f"{path.name}: include: there is no file {file}")
+    return files
 
 
 def _model_list(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
@@ -131,11 +133,11 @@ def _model_list(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
     would become an outage of the alias.
     """
     counts = Counter(deployment.alias for deployment in deployments)
-    entries = [deployment.as_litellm() for deployment in deployments]
-    for entry in entries:
-        if counts[entry["model_name"]] == 1:
-            entry["litellm_params"].setdefault("cooldown_time", 0)
-    return entries
+    models = [deployment.as_litellm() for deployment in deployments]
+    for model in models:
+        if counts[model["model_name"]] == 1:
+            model["litellm_params"].setdefault("cooldown_time", 0)
+    return models
 
 
 def _for_providers(chosen: Settings, environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -3,12 +3,16 @@
 import click
 
 from . import output
+from .models_check import check
 from .models_of import configuration
 
 
 @click.group("models")
 def models() -> None:
     """Look at the models behind the gateway."""
+
+
+models.add_command(check)
 
 
 @models.command("list")

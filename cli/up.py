@@ -1,24 +1,22 @@
 """`sekisho up`: start the gateway."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
 from .. import config
-from ..gate import entry, running
+from ..gate import entry, running, server
 from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
 from ..pricing import verify
+from . import greeting
 from .models_of import configuration
-from .output import Misuse, Problem
+from .output import Problem
 
 
 @click.command("up")
@@ -49,13 +47,20 @@ def up(
             "no model can be served: set the variables of a cloud (docs/providers.md), "
             "or try 'sekisho up --demo'"
         )
-    listener = _listen(host, port)
+    try:
+        listener = server.listen(host, port)
+    except OSError as error:
+        raise Problem(
+            f"{host}:{port} can't be used: {error.strerror}; "
+            "stop what listens there or choose another --host or --port"
+        ) from None
     aliases = len({deployment.alias for deployment in found.deployments})
-    address = f"http://{host}:{listener.getsockname()[1]}"
-    click.echo(f"sekisho: {aliases} models at {address} (starting LiteLLM ...)", err=True)
+    address = server.address(listener)
+    click.echo(f"sekisho: {aliases} models, starting LiteLLM (some seconds) ...", err=True)
     _environment(ctx, found, config_file, demo)
+    greeting.when_ready(address, greeting.demo_key(found.settings) if demo else None)
     with running.announced(found.settings.home, address, demo), _shipper(found):
-        sys.exit(_serve(listener, workers, found.settings.drain_seconds))
+        sys.exit(server.serve(listener, workers, found.settings.drain_seconds))
 
 
 def _prepare_state(found: config.Configuration) -> None:
@@ -90,24 +95,6 @@ def _refuse_unpriced(found: config.Configuration, allowed: bool) -> None:
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        raise Problem(
-            f"{host}:{port} can't be used: {error.strerror}; "
-            "stop what listens there or choose another --port"
-        ) from None
-    except OverflowError:
-        raise Misuse(f"--port {port} is not a port") from None
-    listener.set_inheritable(True)
-    return listener
-
-
 def _environment(
     ctx: click.Context, found: config.Configuration, config_file: str | None, demo: bool
 ) -> None:
@@ -133,31 +120,3 @@ def _shipper(found: config.Configuration) -> Generator[None]:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
-
-
-def _serve(listener: socket.socket, workers: int, drain_seconds: float) -> int:
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
-    options: dict[str, Any] = {
-        "factory": True,
-        "loop": "uvloop",
-        "http": "httptools",
-        "lifespan": "on",
-        "access_log": False,
-        "log_level": "warning",
-        "server_header": False,
-        "proxy_headers": False,
-        "timeout_graceful_shutdown": int(drain_seconds),
-        "timeout_worker_healthcheck": 60,
-        "workers": workers,
-    }
-    settings = uvicorn.Config("sekisho.gate.entry:create", **options)
-    # uvicorn sends itself the signal again after it has drained; an orderly end is not a failure.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    if workers > 1:
-        Multiprocess(settings, sockets=[listener]).run()
-        return 0
-    server = uvicorn.Server(settings)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1

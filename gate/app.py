@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -73,9 +75,10 @@ class Gate:
             await answer.fail(failure)
         except bodies.ClientGone:
             exchange.client_gone = True
-        except Exception as error:
-            # The last resort of every request: LiteLLM's handlers may raise anything at all.
-            log.error("request %s: %s", exchange.request_id, type(error).__name__, exc_info=error)
+        except Exception as error:  # noqa: BLE001 - see the next line
+            # The last resort of every request: LiteLLM's handlers may raise anything at all. The
+            # error's own words may quote the request, so only its kind and place are logged.
+            log.error("request %s: %s at %s", exchange.request_id, type(error).__name__, _at(error))
             await answer.fail(Failure(500, "The gateway failed.", "internal_error", refused=False))
         finally:
             self.recorder.write(exchange)
@@ -235,6 +238,12 @@ def _with_usage(fields: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
         return fields
     options = {**mapping(fields.get("stream_options")), "include_usage": True}
     return {**fields, "stream_options": options}
+
+
+def _at(error: Exception) -> str:
+    """Where an error was raised, as `file:line`."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _departure(receive: Receive, exchange: Exchange) -> None:

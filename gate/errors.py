@@ -37,7 +37,7 @@ _ANTHROPIC_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Failure(Exception):
     """A request that ends in an error: HTTP status, words, and each dialect's own type.
 

@@ -129,10 +129,13 @@ class Recorder:
 
 def status_of(exchange: Exchange) -> Status:
     """How a request ended, in the lake's words."""
-    if exchange.failure is not None:
-        return "refused" if exchange.failure.refused else "failure"
+    failure = exchange.failure
+    if failure is not None and failure.refused:
+        return "refused"
     if exchange.client_gone:
         return "cancelled"
+    if failure is not None:
+        return "failure"
     reading = exchange.reader.reading if exchange.reader else None
     if reading is not None and (reading.failed or not exchange.complete):
         return "truncated"
@@ -141,7 +144,8 @@ def status_of(exchange: Exchange) -> Status:
 
 def _usage_of(exchange: Exchange) -> tuple[Usage | None, bool]:
     """The usage to record, and whether it is our estimate; None when nothing was answered."""
-    if exchange.reader is None or exchange.failure is not None or not exchange.attempts.tried:
+    failed = exchange.failure is not None and not exchange.client_gone
+    if exchange.reader is None or failed or not exchange.attempts.tried:
         return None, False
     reading = exchange.reader.reading
     if reading.ended and reading.usage is not None:

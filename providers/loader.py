@@ -32,15 +32,16 @@ def load(environ: Environ, folder: Path | None = None) -> Loaded:
     with one line when a file is wrong.
     """
     paths = ((folder or FOLDER) / f"{cloud}.yaml" for cloud in CLOUDS)
-    return _loaded([entry for path in paths if path.exists() for entry in read(path)], environ)
+    return place_all([entry for path in paths if path.exists() for entry in read(path)], environ)
 
 
 def from_model_list(model_list: object, file: str, environ: Environ) -> Loaded:
     """The same for a ``model_list`` an operator wrote; ``file`` is named in errors."""
-    return _loaded(check(model_list, file), environ)
+    return place_all(check(model_list, file), environ)
 
 
-def _loaded(entries: Sequence[Entry], environ: Environ) -> Loaded:
+def place_all(entries: Sequence[Entry], environ: Environ) -> Loaded:
+    """The deployments of entries from any number of files, in one count of aliases and ids."""
     problems = {cloud: credentials.problem(cloud, environ) for cloud in CLOUDS}
     skipped: list[Skipped] = []
     usable: list[Entry] = []

@@ -120,3 +120,12 @@ def count(container: object, *names: str) -> int:
 def child(container: object, name: str) -> Json:
     """A nested JSON object, or an empty one."""
     return mapping(mapping(container).get(name))
+
+
+def tier_of(body: Json) -> str | None:
+    """The service tier that an answer names: one with a price of its own, or "default".
+
+    None when the answer names none: the tier that was asked for may then hold.
+    """
+    tier = body.get("service_tier")
+    return tier if tier in ("priority", "flex") else "default" if tier else None

@@ -2,7 +2,7 @@
 
 from ...pricing.usage import Usage
 from .. import errors
-from .base import Json, Reading, SseLines, child, cleaned, count, parse
+from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
 
 _MARKERS = (
     b'"usage":{',
@@ -90,7 +90,6 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
         prompt, "cache_creation_tokens", "cache_write_tokens"
     )
     one_hour = min(count(split, "ephemeral_1h_input_tokens"), written)
-    tier = body.get("service_tier")
     return Usage(
         input_tokens=count(usage, "prompt_tokens"),
         output_tokens=count(usage, "completion_tokens"),
@@ -103,5 +102,5 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
         audio_output_tokens=count(completion, "audio_tokens"),
         image_input_tokens=count(prompt, "image_tokens"),
         image_output_tokens=count(completion, "image_tokens"),
-        service_tier=tier if tier in ("priority", "flex") else None,
+        service_tier=tier_of(body),
     )

@@ -47,7 +47,8 @@ class Rerank(_Whole):
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
         billed = child(child(body, "meta"), "billed_units")
-        queries = count(billed, "search_units") or -(-self._documents // 100) or 1
+        # LiteLLM says 1 for every Bedrock ranking, whose answer has no count of its own.
+        queries = max(count(billed, "search_units"), -(-self._documents // 100), 1)
         self.reading.response_id = body.get("id")
         self.reading.usage = Usage(queries=queries)
         self.reading.ended = True
@@ -63,10 +64,18 @@ class Images(_Whole):
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
-        reported = responses.usage_of(child(body, "usage"), body) or Usage()
-        output = child(child(body, "usage"), "output_tokens_details")
-        if reported.output_tokens and not count(output, "text_tokens"):
-            reported = replace(reported, image_output_tokens=reported.output_tokens)
+        usage = child(body, "usage")
+        reported = responses.usage_of(usage, body) or Usage()
+        pictured = reported.output_tokens
+        if pictured and not count(child(usage, "output_tokens_details"), "text_tokens"):
+            # Gemini's thoughts are in the total alone: LiteLLM leaves them out of the output.
+            thoughts = max(count(usage, "total_tokens") - reported.input_tokens - pictured, 0)
+            reported = replace(
+                reported,
+                output_tokens=pictured + thoughts,
+                reasoning_output_tokens=thoughts,
+                image_output_tokens=pictured,
+            )
         self.reading.usage = replace(
             reported,
             images=len(body.get("data") or ()),

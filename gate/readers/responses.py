@@ -2,7 +2,7 @@
 
 from ...pricing.usage import Usage
 from .. import errors
-from .base import Json, Reading, SseLines, child, cleaned, count, parse
+from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
 
 _MARKERS = (
     b'"response.completed"',
@@ -54,8 +54,9 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
     """The Responses API's usage object as ours; None when it is empty."""
     if not usage:
         return None
-    details, output = child(usage, "input_tokens_details"), child(usage, "output_tokens_details")
-    tier = body.get("service_tier")
+    # Transcripts have their own spelling of the first: "input_token_details".
+    details = child(usage, "input_tokens_details") or child(usage, "input_token_details")
+    output = child(usage, "output_tokens_details")
     return Usage(
         input_tokens=count(usage, "input_tokens"),
         output_tokens=count(usage, "output_tokens"),
@@ -66,5 +67,5 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
         audio_output_tokens=count(output, "audio_tokens"),
         image_input_tokens=count(details, "image_tokens"),
         image_output_tokens=count(output, "image_tokens"),
-        service_tier=tier if tier in ("priority", "flex") else None,
+        service_tier=tier_of(body),
     )

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..callbacks import attempts as hooks
 from ..callbacks import auth
@@ -18,10 +17,10 @@ from ..keys.check import Keyring, may_use
 from ..keys.identity import Identity, Refusal
 from ..keys.row import KeysUnavailable
 from ..settings import Settings
-from ..untyped import mapping
 from . import body as bodies
 from . import clean, credentials, errors, local, surface
 from .address import client_address
+from .admitted import Admitted, departure_of
 from .answer import Answer
 from .errors import Failure
 from .exchange import Exchange
@@ -103,7 +102,7 @@ class Gate:
             raise errors.of_refusal(decision)
         return decision
 
-    async def _admit(self, exchange: Exchange, receive: Receive) -> "Admitted":
+    async def _admit(self, exchange: Exchange, receive: Receive) -> Admitted:
         """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
         content = await bodies.read(receive, self.settings.max_body_bytes)
         assert exchange.identity is not None
@@ -118,7 +117,7 @@ class Gate:
         self._choose_model(exchange)
         return admitted
 
-    async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> "Admitted":
+    async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> Admitted:
         form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
         asked = form.values()
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
@@ -145,7 +144,7 @@ class Gate:
         self,
         exchange: Exchange,
         scope: Scope,
-        admitted: "Admitted",
+        admitted: Admitted,
         receive: Receive,
         answer: Answer,
     ) -> None:
@@ -153,7 +152,7 @@ class Gate:
         exchange.reader = reader_for(exchange.route, exchange.asked, admitted.upload)
         auth.proven.set(exchange.identity)
         hooks.current.set(exchange.attempts)
-        departure = asyncio.ensure_future(_departure(receive, exchange))
+        departure = asyncio.ensure_future(departure_of(receive, exchange))
         try:
             await self.inner(
                 admitted.scope(scope, exchange), admitted.receive(departure), answer.send
@@ -187,71 +186,10 @@ class Gate:
         await _plain(send, failure.status, content, allow=", ".join(allowed))
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A request as LiteLLM gets it: a clean JSON body, or an encoded form with its upload."""
-
-    fields: dict[str, Any] | None
-    encoded: bytes = b""
-    content_type: str = "application/json"
-    upload: bytes = b""
-
-    def scope(self, scope: Scope, exchange: Exchange) -> Scope:
-        """The ASGI scope of LiteLLM's handler, with only the headers that it may see.
-
-        `parsed_body` is where LiteLLM keeps a body that it has parsed; filled in here, it is not
-        parsed a second time.
-        """
-        headers = clean.request_headers(scope["headers"])
-        headers = [h for h in headers if h[0] != b"content-type"]
-        headers.append((b"content-type", self.content_type.encode()))
-        mine: Scope = {
-            **scope,
-            "headers": headers,
-            "query_string": b"",
-            "state": {},
-        }
-        if self.fields is not None:
-            fields = _with_usage(self.fields, exchange)
-            mine["parsed_body"] = (tuple(fields), fields)
-        return mine
-
-    def receive(self, departure: "asyncio.Future[None]") -> Receive:
-        """The body in one message, then, when the client goes away, `http.disconnect`."""
-        sent = False
-
-        async def receive() -> Message:
-            nonlocal sent
-            if not sent:
-                sent = True
-                content = self.encoded if self.fields is None else orjson.dumps(self.fields)
-                return {"type": "http.request", "body": content, "more_body": False}
-            await asyncio.shield(departure)
-            return {"type": "http.disconnect"}
-
-        return receive
-
-
-def _with_usage(fields: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
-    """A streamed chat always asks for the usage; its reader takes the chunk out if need be."""
-    if exchange.route.operation != "chat" or not exchange.stream:
-        return fields
-    options = {**mapping(fields.get("stream_options")), "include_usage": True}
-    return {**fields, "stream_options": options}
-
-
 def _at(error: Exception) -> str:
     """Where an error was raised, as `file:line`."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
-
-
-async def _departure(receive: Receive, exchange: Exchange) -> None:
-    """Wait until the client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    if not exchange.complete:
-        exchange.client_gone = True
 
 
 async def _plain(send: Send, status: int, content: bytes, allow: str = "") -> None:

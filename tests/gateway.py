@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +98,7 @@ class Gateway:
     @contextmanager
     def start(
         cls, home: Path, *options: str, variables: Mapping[str, str] | None = None
-    ) -> Iterator["Gateway"]:
+    ) -> Generator["Gateway"]:
         """Start `sekisho up` on a free port, wait until it is ready, and stop it at the end."""
         port = free_port()
         environment = {"PATH": _PATH, "HOME": str(home), "SEKISHO_HOME": str(home)}

@@ -25,10 +25,16 @@ class Attempt:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts of one request, in order; `usage` is the last answer's own usage object."""
+    """The attempts of one request, in order; `usage` is the last answer's own usage object.
+
+    `tier` is the service tier that the provider says it served, or else was asked for; `counted`
+    the input tokens that Bedrock counts in a header (see lost_counts).
+    """
 
     tried: list[Attempt] = field(default_factory=list[Attempt])
     usage: Any = None
+    tier: str | None = None
+    counted: int | None = None
 
 
 current: ContextVar[Attempts | None] = ContextVar("sekisho_attempts", default=None)
@@ -52,6 +58,8 @@ class AttemptLogger(CustomLogger):
         # A request that LiteLLM translates (Messages to Chat) passes here twice for one call.
         if last is None or last.deployment_id != deployment_id or last.ended is not None:
             attempts.tried.append(Attempt(deployment_id, time.monotonic()))
+            attempts.counted = None
+        attempts.tier = text(kwargs.get("service_tier"))
         return None
 
     async def async_post_call_success_deployment_hook(
@@ -62,9 +70,20 @@ class AttemptLogger(CustomLogger):
         if attempts is None:
             return
         attempts.usage = getattr(response, "usage", None) or attempts.usage
+        attempts.tier = _served_tier(response) or attempts.tier
+        if attempts.counted is not None and attempts.usage is not None:
+            attempts.usage.prompt_tokens = attempts.usage.total_tokens = attempts.counted
         if attempts.tried:
             attempts.tried[-1].ended = time.monotonic()
             attempts.tried[-1].status = 200
+
+    async def async_post_call_streaming_deployment_hook(
+        self, request_data: dict[str, Any], response_chunk: Any, call_type: Any
+    ) -> None:
+        """A stream has come to its last piece."""
+        attempts = current.get()
+        if attempts is not None:
+            attempts.tier = _served_tier(response_chunk) or attempts.tier
 
     async def async_post_call_failure_deployment_hook(
         self,
@@ -82,6 +101,16 @@ class AttemptLogger(CustomLogger):
         last.status = getattr(exception, "status_code", None)
         last.error_type = type(exception).__name__
         last.retry_after = _retry_after(exception)
+
+
+def _served_tier(response: Any) -> str | None:
+    """The service tier that a provider says it served: Gemini in `trafficType`, others plainly."""
+    tier = text(getattr(response, "service_tier", None))
+    hidden = mapping(getattr(response, "_hidden_params", None))
+    traffic = text(mapping(hidden.get("provider_specific_fields")).get("traffic_type"))
+    if tier or not traffic:
+        return tier
+    return next((name for name in ("priority", "flex") if name in traffic.lower()), "default")
 
 
 def _retry_after(exception: Exception) -> str | None:

@@ -122,8 +122,9 @@ class Gate:
         asked = form.values()
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
         exchange.asked = asked
-        kept = [name for name, _ in (*form.fields, *form.files) if not self.cleaner.steers(name)]
-        encoded, content_type = form.encode(kept, {"user": who})
+        names = {name for name, _ in (*form.fields, *form.files)}
+        kept = filter(self.cleaner.keeps_in_form, names)
+        encoded, content_type = form.encode(kept, dict.fromkeys(clean.USER_FIELDS, who))
         upload = next((file[1] for _, file in form.files), b"")
         return Admitted(None, encoded, content_type, upload)
 

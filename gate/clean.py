@@ -15,25 +15,105 @@ from ..untyped import mapping, text
 # `id` are OpenAI's and Anthropic's; `max_retries`, `headers` and the like are not request fields.
 PUBLIC_FIELDS = frozenset({"metadata"})
 
-# Steering fields that are not in LiteLLM's list because they belong to its SDK or its proxy.
+# Steering fields that are not in LiteLLM's list because they belong to its SDK or its proxy, or
+# because it reads them without declaring them: `model_id` makes Bedrock serve another model than
+# the one that was allowed and priced. tests/test_contract.py reads LiteLLM's source for more.
 _OTHER_STEERING = frozenset(
     {
+        "acancel_responses",
+        "acompact_responses",
+        "acreate_batch",
+        "acreate_fine_tuning_job",
+        "adapter_id",
+        "adelete_responses",
+        "agent",
+        "agent_id",
+        "aget_responses",
+        "alist_input_items",
+        "amoderation",
+        "anthropic-workspace-id",
+        "anthropic_workspace_id",
+        "api_type",
         "api_version",
-        "aws_access_key_id",
-        "aws_bedrock_runtime_endpoint",
-        "aws_external_id",
-        "aws_profile_name",
-        "aws_region_name",
-        "aws_role_name",
-        "aws_secret_access_key",
-        "aws_session_name",
-        "aws_session_token",
-        "aws_sts_endpoint",
-        "aws_web_identity_token",
-        "azure_ad_token",
+        "apikey",
+        "applied_guardrails",
+        "arerank",
+        "aresponses",
+        "args",
+        "arrival_time",
+        "aspeech",
+        "assistant_id",
+        "async_complete_streaming_response",
+        "atranscription",
         "base_url",
+        "cache_hit",
+        "call_type",
+        "callback_settings",
         "callbacks",
+        "client_disconnected",
+        "combined_usage_object",
+        "complete_streaming_response",
+        "completion_start_time",
+        "config",
+        "content_policy_fallbacks",
+        "context_window_fallbacks",
+        "custom_endpoint",
         "custom_llm_provider",
+        "deployment",
+        "deployment_id",
+        "disable_fallbacks",
+        "endpoint",
+        "endpoint_url",
+        "enforced_params",
+        "engine",
+        "exception",
+        "fake_stream",
+        "fallback_model_group",
+        "functions_unsupported_model",
+        "guardrail_config",
+        "include_guardrail_response",
+        "initial_prompt_value",
+        "is_async",
+        "is_vertex_request",
+        "json_mode",
+        "kwargs",
+        "logging_obj",
+        "mcp_tool_call_metadata",
+        "model_group",
+        "model_group_retry_policy",
+        "model_id",
+        "model_response",
+        "optional_params",
+        "original_function",
+        "original_generic_function",
+        "original_model_group",
+        "output_s3_uri",
+        "parent_otel_span",
+        "passthrough",
+        "passthrough_on_no_deployment",
+        "predibase_tenant_id",
+        "previous_models",
+        "priority",
+        "prompt_integration",
+        "request_retry_count",
+        "response_cost",
+        "routing_groups",
+        "routing_strategy_args",
+        "search_provider",
+        "selected_guardrail",
+        "session",
+        "session_id",
+        "spend_logs_metadata",
+        "thread_id",
+        "token",
+        "trace_id",
+        "universe_domain",
+        "url",
+        "use_psc_endpoint_format",
+        "vector_store_request_metadata",
+        "workspace_id",
+        "wx_credentials",
+        "zero_cost_diagnostic",
         "default_headers",
         "default_query",
         "drop_params",
@@ -46,11 +126,6 @@ _OTHER_STEERING = frozenset(
         "failure_callback",
         "include_fallback_errors",
         "litellm_params",
-        "mock_tool_calls",
-        "mock_testing_context_fallbacks",
-        "mock_testing_content_policy_fallbacks",
-        "mock_testing_fallbacks",
-        "mock_testing_rate_limit_error",
         "modify_params",
         "num_retries",
         "organization",
@@ -61,17 +136,26 @@ _OTHER_STEERING = frozenset(
         "target_model_names",
         "timeout",
         "user_config",
-        "vertex_ai_credentials",
-        "vertex_ai_location",
-        "vertex_ai_project",
-        "vertex_credentials",
-        "vertex_location",
-        "vertex_project",
     }
 )
 
 # Prefixes that no public API uses and that LiteLLM reads as its own.
-_STEERING_PREFIXES = ("litellm_", "_litellm", "user_api_key_", "mock_testing_")
+_STEERING_PREFIXES = (
+    "_",
+    "aws_",
+    "azure_",
+    "batch_",
+    "gigachat_",
+    "litellm_",
+    "mock_",
+    "standard_",
+    "user_api_key",
+    "vertex_",
+    "watsonx_",
+)
+
+# Who the provider may take the end user for.
+USER_FIELDS = ("user", "safety_identifier")
 
 # Only these reach LiteLLM. The key, cookies, claims about the end user, `x-litellm-*` and the
 # addresses of proxies stay at the gate.
@@ -106,8 +190,16 @@ class Cleaner:
         self.denied = (frozenset(litellm_fields) | _OTHER_STEERING) - PUBLIC_FIELDS
 
     def steers(self, field: str) -> bool:
-        """Whether a top-level body field would steer LiteLLM rather than the model."""
-        return field in self.denied or field.startswith(_STEERING_PREFIXES)
+        """Whether a top-level body field would steer LiteLLM rather than the model.
+
+        A form may write a nested field as `field[inner]`.
+        """
+        name = field.partition("[")[0]
+        return name in self.denied or name.startswith(_STEERING_PREFIXES)
+
+    def keeps_in_form(self, field: str) -> bool:
+        """Whether a form field may pass. No API with uploads has `metadata`, so none of it does."""
+        return not self.steers(field) and field.partition("[")[0] != "metadata"
 
     def body(self, fields: Mapping[str, Any], user_hash: str) -> dict[str, Any]:
         """The body without steering fields, and with `user_hash` for whoever it names as user.
@@ -118,7 +210,7 @@ class Cleaner:
         kept = {name: value for name, value in fields.items() if not self.steers(name)}
         if mapping(kept.pop("metadata", None)).get("user_id"):
             kept["metadata"] = {"user_id": user_hash}
-        for name in ("user", "safety_identifier"):
+        for name in USER_FIELDS:
             if kept.get(name):
                 kept[name] = user_hash
         return kept

@@ -1,5 +1,6 @@
 """What a caller reads when a request fails: one shape for each dialect, one place for the words."""
 
+import ast
 import re
 from dataclasses import dataclass
 
@@ -139,11 +140,26 @@ def clean(message: str) -> str:
 
 def _inner_message(words: str) -> str | None:
     """The `message` of a provider's JSON error that LiteLLM has left as text."""
-    if not words.startswith("{"):
-        return None
     try:
-        parsed = orjson.loads(words)
+        parsed = orjson.loads(_shown_bytes(_LABEL.sub("", words)))
     except orjson.JSONDecodeError:
         return None
-    found = mapping(parsed)
-    return text(found.get("message")) or text(found.get("Message"))
+    # Vertex AI answers streams with an array of errors.
+    found = mapping(parsed[0] if isinstance(parsed, list) and parsed else parsed)
+    inner = mapping(found.get("error")) or found
+    return text(inner.get("message")) or text(inner.get("Message"))
+
+
+# "Context Window Error - {...}", as LiteLLM calls some of Bedrock's.
+_LABEL = re.compile(r"^[\w ]{1,60} - (?=\{)")
+
+
+def _shown_bytes(words: str) -> str | bytes:
+    """The bytes that LiteLLM wrote as Python shows them (`b'{...}'`); other words as they are."""
+    if not words.startswith(("b'", 'b"')):
+        return words
+    try:
+        shown = ast.literal_eval(words)
+    except (ValueError, SyntaxError):
+        return words
+    return shown if isinstance(shown, bytes) else words

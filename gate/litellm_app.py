@@ -45,9 +45,10 @@ async def running() -> AsyncGenerator[None]:
     """LiteLLM's own start and stop: reads the configuration, builds the router, closes sessions."""
     from litellm.proxy import proxy_server
 
-    from ..callbacks import gemini_speech
+    from ..callbacks import gemini_speech, lost_counts
 
     gemini_speech.install()
+    lost_counts.install()
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]]
     lifespan = proxy_server.app.router.lifespan_context
     # Its loggers quote requests and provider answers; the rows have what an operator needs.

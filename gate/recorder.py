@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -120,6 +121,9 @@ class Recorder:
         price = self._fleet.price(exchange.attempts.tried[-1].deployment_id)
         if price is None:
             return None
+        tier = exchange.attempts.tier
+        if usage.service_tier is None and tier in price.tiers:
+            usage = replace(usage, service_tier=tier)  # the answer doesn't tell, see attempts
         try:
             return cost(price, usage)
         except Unpriced as error:

@@ -46,6 +46,7 @@ INPUT_PARTS = ("cache_read", "cache_write_5m", "cache_write_1h", "audio_input", 
 """Parts of ``input_tokens`` that can have a price of their own."""
 OUTPUT_PARTS = ("reasoning", "audio_output", "image_output")
 """Parts of ``output_tokens`` that can have a price of their own."""
-SAME_AS_TEXT = frozenset({"image_input", "reasoning"})
+SAME_AS_TEXT = frozenset({"cache_read", "image_input", "reasoning"})
 """Parts that cost what plain text costs unless the price says otherwise: providers count the
-tokens of a picture, and the thoughts of a model, as ordinary input and output tokens."""
+tokens of a picture, and the thoughts of a model, as ordinary input and output tokens, and where
+no discount for cached tokens is published there is none."""

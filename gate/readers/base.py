@@ -46,34 +46,34 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class SseLines:
-    """Cuts a byte stream into `data:` payloads, and skips pieces without any of the markers.
+    """Cuts a byte stream into lines and `data:` payloads, wherever its pieces were cut.
 
-    Most pieces of a stream carry text only; looking for a few byte strings costs a tenth of
-    parsing them.
+    Most lines of a stream carry text only; looking for a few byte strings costs a tenth of
+    parsing them, so lines without any of the markers are skipped.
     """
 
     markers: tuple[bytes, ...]
     _rest: bytes = field(default=b"")
 
-    def payloads(self, piece: bytes) -> list[bytes]:
-        """The complete `data:` payloads in the stream up to now that carry a marker."""
+    def whole(self, piece: bytes) -> bytes:
+        """The lines that are complete with this piece; the beginning of the next one waits.
+
+        No client can use half a line, and an error in it could not be cleaned.
+        """
         data = self._rest + piece if self._rest else piece
-        self._rest = b""
-        if not data.endswith(b"\n"):
-            data, newline, self._rest = data.rpartition(b"\n")
-            data += newline
-        if not any(marker in data for marker in self.markers):
+        end = len(data) if data.endswith(b"\n") else data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        return data[:end]
+
+    def payloads(self, lines: bytes) -> list[bytes]:
+        """The `data:` payloads in whole lines that carry a marker."""
+        if not any(marker in lines for marker in self.markers):
             return []
         return [
             line[5:].strip()
-            for line in data.split(b"\n")
+            for line in lines.split(b"\n")
             if line.startswith(b"data:") and any(marker in line for marker in self.markers)
         ]
-
-    @property
-    def whole_lines(self) -> bool:
-        """Whether the pieces so far ended at the end of a line."""
-        return not self._rest
 
 
 def cleaned(piece: bytes, payload: bytes, event: Json, error: Json) -> bytes:

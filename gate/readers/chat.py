@@ -8,7 +8,9 @@ _MARKERS = (
     b'"usage":{',
     b'"usage": {',
     b'"finish_reason":"',
+    b'"finish_reason": "',
     b'"choices":[]',
+    b'"choices": []',
     b"[DONE]",
     b'"error":',
 )
@@ -37,6 +39,7 @@ class Chat:
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
         silent = False
+        piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
             if payload == b"[DONE]":
                 self.reading.ended = True
@@ -46,13 +49,14 @@ class Chat:
                 continue
             if isinstance(event.get("error"), dict):
                 self._error(event["error"])
-                return cleaned(piece, payload, event, event["error"])
+                piece = cleaned(piece, payload, event, event["error"])
+                continue
             self.reading.finish_reasons = _finish_reasons(event) or self.reading.finish_reasons
             if event.get("usage"):
                 self.reading.response_id = event.get("id")
                 self.reading.usage = usage_of(event["usage"], event)
             silent = _says_nothing(event)
-        drop = silent and not self.wants_usage and self._lines.whole_lines
+        drop = silent and not self.wants_usage
         return b"" if drop and piece.count(b"data:") == 1 else piece
 
     def _error(self, error: Json) -> None:
@@ -102,5 +106,7 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
         audio_output_tokens=count(completion, "audio_tokens"),
         image_input_tokens=count(prompt, "image_tokens"),
         image_output_tokens=count(completion, "image_tokens"),
+        queries=count(child(usage, "server_tool_use"), "web_search_requests")
+        or count(prompt, "web_search_requests"),
         service_tier=tier_of(body),
     )

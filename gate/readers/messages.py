@@ -24,6 +24,7 @@ class Messages:
 
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
+        piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
             event = parse(payload)
             if event is not None:
@@ -77,6 +78,7 @@ def usage_of(usage: Json) -> Usage | None:
         cache_write_5m_input_tokens=written - one_hour,
         cache_write_1h_input_tokens=one_hour,
         reasoning_output_tokens=count(details, "thinking_tokens", "reasoning_tokens"),
+        queries=count(child(usage, "server_tool_use"), "web_search_requests"),
     )
 
 

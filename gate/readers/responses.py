@@ -1,6 +1,7 @@
 """Responses (OpenAI dialect)."""
 
 from ...pricing.usage import Usage
+from ...untyped import mapping, sequence
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
 
@@ -32,6 +33,7 @@ class Responses:
 
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
+        piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
             event = parse(payload) or {}
             kind = event.get("type")
@@ -57,15 +59,26 @@ def usage_of(usage: Json, body: Json) -> Usage | None:
     # Transcripts have their own spelling of the first: "input_token_details".
     details = child(usage, "input_tokens_details") or child(usage, "input_token_details")
     output = child(usage, "output_tokens_details")
+    written = count(details, "cache_write_tokens")
+    one_hour = min(count(details, "cache_write_1h_tokens"), written)  # callbacks/lost_counts.py
     return Usage(
         input_tokens=count(usage, "input_tokens"),
         output_tokens=count(usage, "output_tokens"),
         cache_read_input_tokens=count(details, "cached_tokens"),
-        cache_write_5m_input_tokens=count(details, "cache_write_tokens"),
+        cache_write_5m_input_tokens=written - one_hour,
+        cache_write_1h_input_tokens=one_hour,
         reasoning_output_tokens=count(output, "reasoning_tokens"),
         audio_input_tokens=count(details, "audio_tokens"),
         audio_output_tokens=count(output, "audio_tokens"),
         image_input_tokens=count(details, "image_tokens"),
         image_output_tokens=count(output, "image_tokens"),
+        queries=count(details, "web_search_requests") or _searches(body),
         service_tier=tier_of(body),
+    )
+
+
+def _searches(body: Json) -> int:
+    """Web searches that a native response lists among its output items."""
+    return sum(
+        mapping(item).get("type") == "web_search_call" for item in sequence(body.get("output"))
     )

@@ -56,6 +56,8 @@ def _camel(value: Json | list[Any] | str | float | None) -> Any:
 def read(model: str, raw: Json) -> Prompt:
     """A prompt. Stricter rules of Gemini belong here."""
     body = camel(raw)
+    if isinstance(body.get("contents"), dict):
+        body["contents"] = [body["contents"]]  # Google's JSON takes one element for a list of one
     need(body, "contents", list, "at least one contents field is required")
     config = inner(body, "generationConfig")
     calling = inner(body, "toolConfig", "functionCallingConfig")
@@ -78,7 +80,7 @@ def read(model: str, raw: Json) -> Prompt:
 def _turns(contents: list[Json]) -> list[Turn]:
     turns: list[Turn] = []
     for item in contents:
-        role = item.get("role", "user")
+        role = item.get("role", "user").lower()  # Google's own examples have "USER" too
         if role not in ("user", "model", "function", "tool"):
             raise MalformedError("Please use a valid role: user, model.")
         for part in need(item, "parts", list, "must include at least one parts field"):

@@ -87,7 +87,7 @@ def test_tail_json_is_one_whole_record_a_line(places: Places) -> None:
     lines = run(places, "tail", "-n", "1", "--json").stdout.splitlines()
     assert len(lines) == 1
     found = json.loads(lines[0])
-    assert (found["request_id"], found["status"], len(found)) == ("r1", "refused", 52)
+    assert (found["request_id"], found["status"], len(found)) == ("r1", "refused", 53)
 
 
 def test_flush_brings_the_spool_to_the_lake(places: Places) -> None:

@@ -136,7 +136,10 @@ def _model_list(deployments: Sequence[Deployment]) -> list[dict[str, Any]]:
     models = [deployment.as_litellm() for deployment in deployments]
     for model in models:
         if counts[model["model_name"]] == 1:
+            # LiteLLM looks in both, and for Messages and Responses that it doesn't translate it has
+            # only the second at hand.
             model["litellm_params"].setdefault("cooldown_time", 0)
+            model["model_info"].setdefault("cooldown_time", 0)
     return models
 
 
@@ -144,7 +147,7 @@ def _for_providers(chosen: Settings, environ: Mapping[str, str]) -> Mapping[str,
     """The environment as the providers see it, with the settings that a file or flag decided."""
     return {
         **environ,
-        "SEKISHO_CLOUDS": " ".join(chosen.clouds),
+        "SEKISHO_CLOUDS": " ".join(chosen.clouds) or environ.get("SEKISHO_CLOUDS", ""),
         "SEKISHO_BEDROCK_PROFILE": chosen.bedrock_profile,
         "SEKISHO_AZURE_ZONE": chosen.azure_zone,
     }

@@ -40,8 +40,7 @@ class Check:
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool, demo: bool) -> None:
     """Check everything that the gateway needs; exit code 1 when something must be mended."""
-    here = running.find(ctx.obj.home)
-    found = configuration(ctx, demo or (here is not None and here.demo))
+    found = configuration(ctx, demo or None)
     checks = [check for group in _GROUPS for check in group(found)]
     if as_json:
         origins = [
@@ -107,15 +106,20 @@ def _keys(found: config.Configuration) -> Iterator[Check]:
         yield Check("keys", "fail", str(error), "Restore keys.db from a backup, or move it away.")
         return
     remedy = "" if rows else "Issue one: sekisho keys issue --alias NAME --owner EMAIL"
-    yield Check("keys", "ok" if rows else "note", f"{len(rows)} keys", remedy)
+    yield Check("keys", "ok" if rows else "note", output.counted(len(rows), "key"), remedy)
 
 
 def _models(found: config.Configuration) -> Iterator[Check]:
     for skipped in found.skipped:
-        yield Check(skipped.what, "note", f"left out, {len(skipped.models)} models", skipped.reason)
+        yield Check(
+            skipped.what,
+            "note",
+            f"left out, {output.counted(len(skipped.models), 'model')}",
+            skipped.reason,
+        )
     aliases = {deployment.alias for deployment in found.deployments}
     if aliases:
-        yield Check("models", "ok", f"{len(aliases)} aliases can be served")
+        yield Check("models", "ok", output.counted(len(aliases), "model") + " can be asked for")
     else:
         yield Check("models", "fail", "none can be served", "Set up a cloud, or: up --demo")
 

@@ -13,7 +13,10 @@ from .output import Problem
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Put an editable copy of litellm_config.yaml and providers/ into FOLDER."""
+    """Put an editable copy of litellm_config.yaml and providers/ into FOLDER.
+
+    FOLDER is made if it is not there. Start with it: sekisho up --config FOLDER/litellm_config.yaml
+    """
     target = folder / config.PACKAGED.name
     if target.exists():
         raise Problem(f"{target} is there already; choose another folder, or edit that file")

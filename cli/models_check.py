@@ -46,7 +46,7 @@ def check(
         raise output.Problem("no gateway runs with this home; start it: sekisho up")
     if not key:
         raise output.Misuse("--key is missing; issue one: sekisho keys issue --alias NAME")
-    wanted = _wanted(configuration(ctx, here.demo).deployments, aliases, images)
+    wanted = _wanted(configuration(ctx).deployments, aliases, images)
     headers = {"authorization": f"Bearer {key}"}
     with httpx.Client(base_url=here.url, headers=headers, timeout=120) as client:
         hidden = as_json or not sys.stderr.isatty()

@@ -65,6 +65,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 model`, `2 models`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def money(amount: Decimal | None) -> str:
     """USD to its last digit, at least cents, never in E notation; `-` for not known."""
     if amount is None:

@@ -23,7 +23,7 @@ def prices() -> None:
 @click.pass_context
 def check(ctx: click.Context, as_json: bool) -> None:
     """Check that every model is priced for every unit that it bills; exit code 1 if not."""
-    found = configuration(ctx)
+    found = configuration(ctx, every_cloud=True)
     findings = verify.check(found.deployments)
     if as_json:
         output.print_json([str(finding) for finding in findings])
@@ -43,7 +43,7 @@ def show(ctx: click.Context, model: str, as_json: bool) -> None:
     """Show the price of MODEL (an alias, or an id of the price list), with source and date."""
     known = catalog.load()
     direct = known.price(model)
-    deployments = [d for d in configuration(ctx).deployments if d.alias == model]
+    deployments = [d for d in configuration(ctx, every_cloud=True).deployments if d.alias == model]
     found = [p for d in deployments if (p := price_of(d, known))] or ([direct] if direct else [])
     if not found:
         raise output.Problem(f"there is no price for {model}; 'sekisho models list' lists aliases")

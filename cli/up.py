@@ -14,7 +14,7 @@ from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
 from ..pricing import verify
-from . import greeting
+from . import greeting, output
 from .models_of import configuration
 from .output import Problem
 
@@ -22,8 +22,20 @@ from .output import Problem
 @click.command("up")
 @click.option("--config", "config_file", metavar="FILE", help="Configuration file.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=4000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--port",
+    default=4000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that serve; a core can keep one busy.",
+)
 @click.option("--demo", is_flag=True, help="Add the built-in model 'demo' (no cloud needed).")
 @click.option("--allow-unpriced", is_flag=True, help="Start although a model has no price.")
 @click.pass_context
@@ -40,8 +52,7 @@ def up(
     found = configuration(ctx, demo, config=config_file)
     _prepare_state(found)
     _refuse_unpriced(found, allow_unpriced)
-    for skipped in found.skipped:
-        click.echo(f"  {skipped}", err=True)
+    _tell_skipped(found, demo)
     if not found.deployments:
         raise Problem(
             "no model can be served: set the variables of a cloud (docs/providers.md), "
@@ -54,13 +65,23 @@ def up(
             f"{host}:{port} can't be used: {error.strerror}; "
             "stop what listens there or choose another --host or --port"
         ) from None
-    aliases = len({deployment.alias for deployment in found.deployments})
+    aliases = output.counted(len({d.alias for d in found.deployments}), "model")
     address = server.address(listener)
-    click.echo(f"sekisho: {aliases} models, starting LiteLLM (some seconds) ...", err=True)
+    click.echo(f"sekisho: {aliases}, starting LiteLLM (some seconds) ...", err=True)
     _environment(ctx, found, config_file, demo)
     greeting.when_ready(address, greeting.demo_key(found.settings) if demo else None)
     with running.announced(found.settings.home, address, demo), _shipper(found):
         sys.exit(server.serve(listener, workers, found.settings.drain_seconds))
+
+
+def _tell_skipped(found: config.Configuration, demo: bool) -> None:
+    """What was left out: a line for each, or one line in the demo, where it is no surprise."""
+    if demo and found.skipped:
+        names = ", ".join(skipped.what for skipped in found.skipped)
+        click.echo(f"sekisho: {names} left out; what they need: sekisho doctor", err=True)
+        return
+    for skipped in found.skipped:
+        click.echo(f"sekisho: {skipped}", err=True)
 
 
 def _prepare_state(found: config.Configuration) -> None:

@@ -17,14 +17,14 @@ from sekisho.lake import columns
 from sekisho.pricing import catalog, table
 from sekisho.pricing.overrides import price_of
 from sekisho.providers import loader
+from sekisho.providers.credentials import EVERY_CLOUD
 from sekisho.providers.deployment import Deployment
 
 FOLDER = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _WIDTH = 80  # of the commands' help
 
-# All clouds on, without an account: nothing is called and no credential is looked for.
-ALL_CLOUDS = {
+_CLOUDS = {
     "SEKISHO_CLOUDS": "bedrock vertex azure",
     "AWS_REGION": "us-east-1",
     "VERTEXAI_PROJECT": "example-project",
@@ -45,7 +45,7 @@ _KINDS = {
 
 def deployments() -> list[Deployment]:
     """Every deployment of `providers/`, without the aliases that pin one cloud."""
-    found = loader.load(ALL_CLOUDS).deployments
+    found = loader.load(EVERY_CLOUD).deployments
     named = [one for one in found if one.id == f"{one.alias}@{one.cloud}"]
     pinned = _pinned(named)
     return [one for one in named if one.alias not in pinned]

@@ -56,7 +56,7 @@ class Answer:
     async def whole(self, status: int, content: bytes, headers: Headers | None = None) -> None:
         """Send a complete JSON answer of the gate's own."""
         kept = [(b"content-type", b"application/json"), *(headers or [])]
-        await self._begin(status, [*kept, (b"content-length", str(len(content)).encode())])
+        await self._begin(status, _with_length(kept, content))
         self._record(self._exchange)
         await self._send({"type": "http.response.body", "body": content})
 
@@ -130,6 +130,14 @@ class Answer:
             parsed = None
         exchange.reader.whole(mapping(parsed))
         exchange.complete = True
+        if exchange.reader.reading.instead is not None:
+            content = exchange.reader.reading.instead
+            self._headers = _with_length(self._headers, content)
         await self._begin(self._status, self._headers)
         self._record(exchange)
         await self._send({"type": "http.response.body", "body": content})
+
+
+def _with_length(headers: Headers, content: bytes) -> Headers:
+    kept = [header for header in headers if header[0].lower() != b"content-length"]
+    return [*kept, (b"content-length", str(len(content)).encode())]

@@ -14,11 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..callbacks import attempts as hooks
 from ..callbacks import auth
 from ..keys.check import Keyring, may_use
-from ..keys.identity import Identity, Refusal
+from ..keys.identity import Refusal
 from ..keys.row import KeysUnavailable
 from ..settings import Settings
 from . import body as bodies
-from . import clean, credentials, errors, local, surface
+from . import clean, credentials, errors, local, shape, surface
 from .address import client_address
 from .admitted import Admitted, departure_of
 from .answer import Answer
@@ -67,7 +67,7 @@ class Gate:
     async def _infer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(exchange, send, self.recorder.write)
         try:
-            exchange.identity = self._prove(exchange)
+            self._prove(exchange)
             content = await self._admit(exchange, receive)
             await self._call(exchange, scope, content, receive, answer)
         except Failure as failure:
@@ -89,8 +89,8 @@ class Gate:
         address = client_address(peer, forwarded, self.settings.trusted_proxies)
         return Exchange(route, scope["path"], headers, address)
 
-    def _prove(self, exchange: Exchange) -> Identity:
-        """Who asks. Raises Failure."""
+    def _prove(self, exchange: Exchange) -> None:
+        """Who asks. Raises Failure; then the row still says whose key was refused."""
         presented = credentials.bearer(exchange.headers)
         try:
             decision = self.keyring.check(presented, datetime.now(UTC))
@@ -99,8 +99,9 @@ class Gate:
                 503, "Keys can't be checked at the moment. Try again soon.", "keys_unavailable"
             ) from None
         if isinstance(decision, Refusal):
+            exchange.identity = decision.identity
             raise errors.of_refusal(decision)
-        return decision
+        exchange.identity = decision
 
     async def _admit(self, exchange: Exchange, receive: Receive) -> Admitted:
         """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
@@ -140,6 +141,10 @@ class Gate:
         refusal = may_use(exchange.identity, alias)
         if refusal is not None:
             raise errors.of_refusal(refusal)
+        wrong = self.fleet.wrong_place(exchange.route, alias)
+        wrong = wrong or shape.malformed(exchange.route, exchange.asked)
+        if wrong is not None:
+            raise wrong
 
     async def _call(
         self,
@@ -165,7 +170,7 @@ class Gate:
     async def _models(self, exchange: Exchange, send: Send) -> None:
         answer = Answer(exchange, send, lambda _: None, local.dialect_of(exchange.headers))
         try:
-            exchange.identity = self._prove(exchange)
+            self._prove(exchange)
             await answer.whole(200, local.models(exchange, self.fleet))
         except Failure as failure:
             await answer.fail(failure)

@@ -92,13 +92,34 @@ def of_litellm(status: int, answer: bytes, retry_after: str | None = None) -> Fa
     except orjson.JSONDecodeError:
         parsed = None
     message, code = _words(parsed)
+    words = clean(message)
+    for pattern, plain in _CALLERS_MISTAKES:
+        if pattern.search(words):
+            status, words = 400, plain
     return Failure(
         status=status,
-        message=clean(message) or f"the provider answered {status} without a message",
+        message=words or f"the provider answered {status} without a message",
         code=code,
         retry_after=retry_after,
         refused=False,
     )
+
+
+# Mistakes in a request that LiteLLM finds while translating it and answers with 500, or with words
+# for its own operator.
+_CALLERS_MISTAKES = (
+    (
+        re.compile(
+            r"user_url_allowed_hosts|DNS resolution failed for|Unable to fetch (image|file)"
+        ),
+        "The address of a picture or file in the request can't be fetched from here: send the "
+        "content itself (base64), or an address that is reachable from the internet.",
+    ),
+    (
+        re.compile(r"^Invalid (user|assistant|tool|system) message at|^Invalid request format: "),
+        "A message in the request is not of the shape that the API defines.",
+    ),
+)
 
 
 def _words(parsed: object) -> tuple[str, str | None]:
@@ -120,8 +141,9 @@ def _words(parsed: object) -> tuple[str, str | None]:
 _PREFIX = re.compile(
     r"^(?:litellm\.)?(?:[A-Za-z_]*(?:Error|Exception)s?\b[:\s]+(?:- )?|[A-Z]+ - |- )"
 )
+_CLASS = re.compile(r"\blitellm\.\w*(?:Error|Exception)s?\b:?\s*")
 _BEHIND = re.compile(
-    r"\s*(?:\. Received Model Group=|Received Model Group=|Available Model Group Fallbacks="
+    r"\s*(?:Passed model=|\.? ?Received Model Group=|Available Model Group Fallbacks="
     r"|No fallback model group found|LiteLLM: model group|LiteLLM Retried:|LiteLLM Max Retries:"
     r"|Deployment Info:|Traceback \(most recent call last\)|\.? Handle with `litellm).*",
     re.DOTALL,
@@ -130,7 +152,7 @@ _BEHIND = re.compile(
 
 def clean(message: str) -> str:
     """A provider's own words, without LiteLLM's class names, router state and tracebacks."""
-    words = _BEHIND.sub("", message)
+    words = _CLASS.sub("", _BEHIND.sub("", message))
     previous = None
     while previous != words:
         previous = words

@@ -9,7 +9,9 @@ from ..pricing.catalog import Catalog
 from ..pricing.overrides import price_of
 from ..pricing.price import Price
 from ..providers.deployment import Deployment
+from . import shape
 from .errors import Failure
+from .surface import Route
 
 
 class Fleet:
@@ -34,6 +36,10 @@ class Fleet:
     def aliases(self, identity: Identity) -> list[str]:
         """The aliases that an identity may use, in alphabetical order."""
         return sorted(name for name in self._by_alias if may_use(identity, name) is None)
+
+    def wrong_place(self, route: Route, alias: str) -> Failure | None:
+        """A 400 when the alias's model does something else than the route."""
+        return shape.wrong_place(route, self._by_alias[alias][0])
 
     def refusal(self, identity: Identity, alias: str) -> Failure | None:
         """A 404 that names the nearest aliases when there is no such model."""

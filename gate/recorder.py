@@ -181,7 +181,7 @@ def _times(exchange: Exchange) -> dict[str, Any]:
 def _who(exchange: Exchange) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "claimed_user": exchange.claimed_user,
-        "trace_id": who_asks.trace(exchange.headers),
+        "trace_id": who_asks.trace(exchange.headers, exchange.request_id),
         "gen_ai_conversation_id": who_asks.conversation(exchange.headers, exchange.asked),
         "app": who_asks.app(exchange.headers),
         "client_address": exchange.client_address,

@@ -1,5 +1,6 @@
 """Which program asked and in which session: read from headers, for information only."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ _APPS = (
     ("curl/", "curl"),
 )
 
+_TRACE = re.compile("[0-9a-f]{32}")
 _SESSION_HEADERS = ("x-claude-code-session-id", "session-id", "x-session-id")
 
 
@@ -42,7 +44,9 @@ def conversation(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | N
     return key[:128] if isinstance(key, str) and key else None
 
 
-def trace(headers: Mapping[str, str]) -> str | None:
-    """The trace id of a W3C `traceparent` header (32 hexadecimal digits)."""
-    parts = headers.get("traceparent", "").split("-")
-    return parts[1] if len(parts) >= 4 and len(parts[1]) == 32 else None
+def trace(headers: Mapping[str, str], request_id: str) -> str:
+    """The trace id (32 hexadecimal digits) of a W3C `traceparent` header, or one of our own."""
+    parts = headers.get("traceparent", "").lower().split("-")
+    if len(parts) >= 4 and _TRACE.fullmatch(parts[1]):
+        return parts[1]
+    return request_id.removeprefix("req_")

@@ -29,10 +29,7 @@ _UNKNOWN = refuse(
     "This key is not known here. Check that it was issued by this gateway and copied whole, or "
     "ask its operator for a new one.",
 )
-_BLOCKED = refuse(
-    "blocked",
-    "This key is blocked. Ask the gateway's operator why, and to unblock it.",
-)
+_BLOCKED = "This key is blocked. Ask the gateway's operator why, and to unblock it."
 
 
 def decide(row: KeyRow | None, now: datetime) -> Identity | Refusal:
@@ -43,11 +40,11 @@ def decide(row: KeyRow | None, now: datetime) -> Identity | Refusal:
     if state == "active":
         return row.identity
     if state == "blocked":
-        return _BLOCKED
+        return refuse("blocked", _BLOCKED, row.identity)
     when = row.revoked_at if state == "revoked" else row.identity.expires_at
     what = "was revoked" if state == "revoked" else "expired"
     message = f"This key {what} on {when:%Y-%m-%d}. Ask the gateway's operator for a new one."
-    return refuse(state, message)
+    return refuse(state, message, row.identity)
 
 
 def may_use(identity: Identity, model: str) -> Refusal | None:

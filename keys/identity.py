@@ -42,6 +42,7 @@ class Refusal:
 
     `status` is the HTTP status. `openai_type` and `openai_code` fill `error.type` and
     `error.code` of the OpenAI dialect, `anthropic_type` fills `error.type` of Anthropic's.
+    `identity` is whose key was refused, when it is a known one: for the log alone.
     """
 
     reason: Reason
@@ -50,6 +51,7 @@ class Refusal:
     openai_code: str
     anthropic_type: str
     message: str
+    identity: Identity | None = None
 
 
 # OpenAI answers a bad key with 401, type invalid_request_error and code invalid_api_key, and a
@@ -69,7 +71,8 @@ _WORDS: dict[Reason, tuple[int, str, str]] = {
 }
 
 
-def refuse(reason: Reason, message: str) -> Refusal:
+def refuse(reason: Reason, message: str, identity: Identity | None = None) -> Refusal:
     """A refusal with the status and the error types that belong to `reason`."""
     status, openai_code, anthropic_type = _WORDS[reason]
-    return Refusal(reason, status, "invalid_request_error", openai_code, anthropic_type, message)
+    kind = "invalid_request_error"
+    return Refusal(reason, status, kind, openai_code, anthropic_type, message, identity)

@@ -11,6 +11,15 @@ from pathlib import Path
 
 Environ = Mapping[str, str]
 
+# All clouds on, without an account: for prices and documents, never to call anything.
+EVERY_CLOUD = {
+    "SEKISHO_CLOUDS": "bedrock vertex azure",
+    "AWS_REGION": "us-east-1",
+    "VERTEXAI_PROJECT": "example-project",
+    "VERTEXAI_LOCATION": "global",
+    "AZURE_API_BASE": "https://example.services.ai.azure.com",
+}
+
 _AWS_SOURCES = (
     ("AWS_BEARER_TOKEN_BEDROCK",),
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -103,7 +112,7 @@ def _google_default(environ: Environ) -> Path:
 
 def _azure(environ: Environ, forced: bool) -> str | None:
     names = _missing(environ, "AZURE_API_BASE", "AZURE_API_KEY")
-    # SEKISHO_CLOUDS=azure is for a managed identity: an address is needed, a key is not.
+    # SEKISHO_CLOUDS=azure is for a token in AZURE_AD_TOKEN: an address is needed, a key is not.
     return _set([name for name in names if not (forced and name == "AZURE_API_KEY")])
 
 

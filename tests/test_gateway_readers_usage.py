@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from sekisho.gate.readers import chat, messages, responses
 from sekisho.pricing.usage import Usage
 

@@ -23,6 +23,8 @@ class Reading:
     error_type: str | None = None
     error_message: str | None = None
     ended: bool = False
+    instead: bytes | None = None
+    """A body that the client gets instead of LiteLLM's, which tells more than the API has."""
 
     @property
     def failed(self) -> bool:

@@ -1,5 +1,7 @@
 """Messages and token counting (Anthropic dialect)."""
 
+import orjson
+
 from ...pricing.usage import Usage
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse
@@ -92,6 +94,7 @@ class TokenCount:
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
         self.counted = count(body, "input_tokens")
+        self.reading.instead = orjson.dumps({"input_tokens": self.counted})
         self.reading.usage = Usage()
         self.reading.ended = True
 

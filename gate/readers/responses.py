@@ -1,23 +1,35 @@
 """Responses (OpenAI dialect)."""
 
+import re
+
+import orjson
+
 from ...pricing.usage import Usage
 from ...untyped import mapping, sequence
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
 
 _MARKERS = (
+    b'"response.created"',
+    b'"response.in_progress"',
     b'"response.completed"',
     b'"response.incomplete"',
     b'"response.failed"',
     b'"error"',
 )
+_MODEL = re.compile(rb'"model": ?"[^"]*"')
 
 
 class Responses:
-    """Reads a response; its last event carries the whole response object."""
+    """Reads a response; its last event carries the whole response object.
 
-    def __init__(self) -> None:
+    LiteLLM names the cloud's own model id in a stream's events; the client gets the `alias` that
+    it asked for.
+    """
+
+    def __init__(self, alias: str = "") -> None:
         self.reading = Reading()
+        self._alias = alias
         self._lines = SseLines(_MARKERS)
 
     def whole(self, body: Json) -> None:
@@ -44,8 +56,14 @@ class Responses:
             elif kind == "error" or (kind is None and "error" in event):
                 error = child(event, "error") or event
                 self._error(error)
-            piece = cleaned(piece, payload, event, error)
+            piece = self._aliased(cleaned(piece, payload, event, error), event)
         return piece
+
+    def _aliased(self, piece: bytes, event: Json) -> bytes:
+        told = child(event, "response").get("model")
+        if not self._alias or not isinstance(told, str) or told == self._alias:
+            return piece
+        return _MODEL.sub(b'"model":' + orjson.dumps(self._alias), piece)
 
     def _error(self, error: Json) -> None:
         self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")

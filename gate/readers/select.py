@@ -19,7 +19,7 @@ def reader_for(route: Route, asked: Mapping[str, Any], upload: bytes = b"") -> R
             options = mapping(asked.get("stream_options"))
             return Chat(wants_usage=options.get("include_usage") is True)
         case "responses":
-            return Responses()
+            return Responses(str(asked.get("model", "")))
         case "messages":
             return Messages()
         case "count_tokens":

@@ -16,6 +16,7 @@ import yaml
 
 from . import settings
 from .known_sections import KNOWN
+from .pricing.overrides import own_price
 from .providers import entries, loader
 from .providers.deployment import Deployment, Skipped
 from .settings import Settings
@@ -65,7 +66,7 @@ def load(
 ) -> Configuration:
     """Read settings, configuration file and models; `demo` adds the built-in model.
 
-    Raises ConfigurationError or SettingsError with one line.
+    Raises ConfigurationError, SettingsError or PriceError with one line.
     """
     chosen, written, path = _settings(flags, environ)
     _check_sections(written, path)
@@ -114,6 +115,8 @@ def _models(
     found = [entry for file in _included(written, path) for entry in entries.read(file)]
     own = [*(written.get("model_list") or ()), *([_DEMO_MODEL] if demo else ())]
     loaded = loader.place_all([*found, *entries.check(own, path.name)], environ)
+    for deployment in loaded.deployments:
+        own_price(deployment)  # a price that can't be read is told now
     return loaded.deployments, loaded.skipped
 
 
@@ -182,3 +185,27 @@ def _section(written: Mapping[str, Any], name: str, path: Path) -> dict[str, Any
     if section is not None and not isinstance(section, dict):
         raise ConfigurationError(f"{path.name}: {name}: must be a mapping")
     return mapping(section)
+
+
+_OUR_CALLBACK = "sekisho.callbacks.attempts.logger"
+_LOG_READERS = ("success_callback", "service_callback", "cache", "max_budget")
+
+
+def needs_litellm_log(litellm: Mapping[str, Any]) -> bool:
+    """Whether the configuration has a reader of LiteLLM's own log, cost or counts of tokens.
+
+    Readers are callbacks beside ours, LiteLLM's cache, and every way of routing or limiting by
+    usage.
+    """
+    switches = mapping(litellm.get("litellm_settings"))
+    router = mapping(litellm.get("router_settings"))
+    if set(sequence(switches.get("callbacks"))) - {_OUR_CALLBACK}:
+        return True
+    if any(switches.get(name) for name in _LOG_READERS):
+        return True
+    if router.get("routing_strategy", "simple-shuffle") != "simple-shuffle":
+        return True
+    if router.get("optional_pre_call_checks") or router.get("provider_budget_config"):
+        return True
+    models = [mapping(model.get("litellm_params")) for model in sequence(litellm.get("model_list"))]
+    return any({"rpm", "tpm", "max_budget"} & model.keys() for model in models)

@@ -93,10 +93,11 @@ def _state_folder(found: config.Configuration) -> Iterator[Check]:
 
 
 def _keys(found: config.Configuration) -> Iterator[Check]:
+    from ..keys.database import sqlite_path
     from ..keys.store import Store
 
     try:
-        if not found.settings.home.exists():
+        if not sqlite_path(found.settings.database_url).exists():
             yield Check("keys", "note", "no key store yet", "The first 'sekisho up' makes it.")
             return
         store = Store(found.settings.database_url)
@@ -148,7 +149,7 @@ def _gateway(found: config.Configuration) -> Iterator[Check]:
         yield Check("gateway", "note", "not running with this home", "Start it: sekisho up")
         return
     try:
-        answer = httpx.get(here.url + "/health/readiness", timeout=5)
+        answer = httpx.get(here.url + "/health/readiness", timeout=5, trust_env=False)
         state: State = "ok" if answer.status_code == 200 else "fail"
         detail = f"{here.url} answers {answer.text}"
     except httpx.HTTPError as error:

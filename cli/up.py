@@ -14,9 +14,10 @@ from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
 from ..pricing import verify
+from ..settings import SettingsError
 from . import greeting, output
 from .models_of import configuration
-from .output import Problem
+from .output import Misuse, Problem
 
 
 @click.command("up")
@@ -88,11 +89,14 @@ def _prepare_state(found: config.Configuration) -> None:
     """The folders, the master key and the key store, before anything listens."""
     settings = found.settings
     try:
+        _ = settings.lake_folder  # one that can't be written is told now, not when rows are shipped
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not settings.master_key:
             ensure_master_key(settings.home)
         Store(settings.database_url).close()
+    except SettingsError as error:
+        raise Misuse(str(error)) from None
     except KeysError as error:
         raise Problem(str(error)) from None
     except OSError as error:

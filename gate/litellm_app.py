@@ -11,7 +11,7 @@ import inspect
 import io
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import wraps
 from typing import Any
@@ -20,6 +20,7 @@ from fastapi import Depends, FastAPI, Response
 from fastapi.encoders import jsonable_encoder
 from starlette.types import ASGIApp
 
+from .. import config
 from ..untyped import mapping
 from . import surface
 
@@ -41,14 +42,19 @@ def build() -> ASGIApp:
 
 
 @asynccontextmanager
-async def running() -> AsyncGenerator[None]:
-    """LiteLLM's own start and stop: reads the configuration, builds the router, closes sessions."""
+async def running(litellm: Mapping[str, Any]) -> AsyncGenerator[None]:
+    """LiteLLM's own start and stop: reads the configuration, builds the router, closes sessions.
+
+    `litellm` is that configuration, as `config.Configuration` has it.
+    """
     from litellm.proxy import proxy_server
 
-    from ..callbacks import gemini_speech, lost_counts
+    from ..callbacks import gemini_speech, lost_counts, success_log
 
     gemini_speech.install()
     lost_counts.install()
+    if not config.needs_litellm_log(litellm):
+        success_log.leave_out()
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]]
     lifespan = proxy_server.app.router.lifespan_context
     # Its loggers quote requests and provider answers; the rows have what an operator needs.

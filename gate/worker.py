@@ -34,6 +34,7 @@ class Worker:
     def __init__(self, configuration: config.Configuration) -> None:
         """Put everything together; nothing is started yet."""
         settings = configuration.settings
+        self._litellm = configuration.litellm
         self._store = Store(settings.database_url)
         self._keyring = Keyring(self._store)
         instance = f"{socket.gethostname()}-{os.getpid()}"
@@ -59,7 +60,7 @@ class Worker:
 
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
-        async with litellm_app.running():
+        async with litellm_app.running(self._litellm):
             _spare_the_collector()
             care = asyncio.create_task(self._care())
             self._started = True

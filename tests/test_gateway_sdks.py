@@ -88,6 +88,7 @@ def test_chat_stream_with_usage(oai: openai.OpenAI) -> None:
     usage = chunks[-1].usage
     assert usage is not None
     assert (usage.prompt_tokens, usage.completion_tokens) == (70, 7)
+    assert "cost" not in (usage.model_extra or {}), "LiteLLM's own figure is not for clients"
 
 
 def test_tools(oai: openai.OpenAI) -> None:

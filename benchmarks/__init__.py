@@ -1,0 +1,1 @@
+"""Benchmarks: programs that measure what Sekisho costs; they print tables and write into docs/."""

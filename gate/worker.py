@@ -126,6 +126,6 @@ async def _lifespan(
             await receive()
     except Exception as error:  # noqa: BLE001 - LiteLLM's start may raise anything
         log.critical("the gateway can't start: %s", " ".join(str(error).split()))
-        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        await send({"type": "lifespan.startup.failed", "message": ""})
         return
     await send({"type": "lifespan.shutdown.complete"})

@@ -73,7 +73,8 @@ def test_a_mistake_is_recorded_as_refused(gateway: Gateway, client: httpx.Client
     """A request that the gate turns down has a row with its reason, and costs nothing."""
     body = {"model": "gpt-4.1", "input": "hello"}
     row = gateway.row(client.post("/v1/embeddings", json=body))
-    assert (row.status, row.error_type, row.billed_cost) == ("refused", "wrong_kind_of_model", 0)
+    assert (row.status, row.error_type) == ("refused", "wrong_kind_of_model")
+    assert row.billed_cost == 0
 
 
 def test_a_stream_names_the_alias(client: httpx.Client) -> None:

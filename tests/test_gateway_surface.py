@@ -1,0 +1,251 @@
+"""Nothing of LiteLLM's thousand routes is reachable but what gate/surface.py lists."""
+
+import asyncio
+import re
+import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from sekisho.gate import surface
+
+from .gateway import Gateway, until
+from .installed import LiteLLMRoute, routes
+
+# Every route of LiteLLM whose path we serve too. When an upgrade adds one, decide whether it may
+# be served, in gate/surface.py, and say so here.
+SHARED = {
+    "POST /audio/speech",
+    "POST /audio/transcriptions",
+    "POST /chat/completions",
+    "POST /embeddings",
+    "GET /health/liveliness",
+    "OPTIONS /health/liveliness",
+    "GET /health/liveness",
+    "OPTIONS /health/liveness",
+    "GET /health/readiness",
+    "OPTIONS /health/readiness",
+    "POST /images/edits",
+    "POST /images/generations",
+    "GET /models",
+    "GET /models/{model_id}",
+    "POST /models/{model_name:path}:countTokens",
+    "POST /models/{model_name:path}:generateContent",
+    "POST /models/{model_name:path}:streamGenerateContent",
+    "POST /rerank",
+    "POST /responses",
+    "WEBSOCKET /responses",
+    "POST /v1/audio/speech",
+    "POST /v1/audio/transcriptions",
+    "POST /v1/chat/completions",
+    "POST /v1/embeddings",
+    "POST /v1/images/edits",
+    "POST /v1/images/generations",
+    "POST /v1/messages",
+    "POST /v1/messages/count_tokens",
+    "GET /v1/models",
+    "GET /v1/models/{model_id}",
+    "POST /v1/rerank",
+    "POST /v1/responses",
+    "WEBSOCKET /v1/responses",
+    "POST /v2/rerank",
+}
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+SERVED = {
+    "/v1/chat/completions": "POST",
+    "/chat/completions": "POST",
+    "/v1/responses": "POST",
+    "/responses": "POST",
+    "/v1/messages": "POST",
+    "/v1/messages/count_tokens": "POST",
+    "/v1/embeddings": "POST",
+    "/embeddings": "POST",
+    "/v1/rerank": "POST",
+    "/rerank": "POST",
+    "/v2/rerank": "POST",
+    "/v1/images/generations": "POST",
+    "/images/generations": "POST",
+    "/v1/images/edits": "POST",
+    "/images/edits": "POST",
+    "/v1/audio/transcriptions": "POST",
+    "/audio/transcriptions": "POST",
+    "/v1/audio/speech": "POST",
+    "/audio/speech": "POST",
+    "/v1/models": "GET",
+    "/models": "GET",
+    "/v1/models/{model}": "GET",
+    "/models/{model}": "GET",
+    "/health/liveliness": "GET",
+    "/health/liveness": "GET",
+    "/health/readiness": "GET",
+}
+
+
+def filled(path: str) -> str:
+    """A path with something in place of its parameters."""
+    return re.sub(r"\{\w+(:path)?\}", lambda match: "x/y" if match[1] else "x", path)
+
+
+def master_key(gateway: Gateway) -> str:
+    """LiteLLM's master key, which would open everything on a stock LiteLLM."""
+    return (gateway.home / "master.key").read_text().strip()
+
+
+def test_the_table_of_routes_is_this_one() -> None:
+    """Sekisho serves these 26 paths, each with one method; another one is a decision."""
+    assert {path: r.method for r in surface.ROUTES for path in r.paths} == SERVED
+
+
+def test_litellms_routes_that_share_a_path_with_ours() -> None:
+    """An upgrade of LiteLLM that adds a route which we would serve fails here."""
+    shared = {f"{r.method} {r.path}" for r in routes() if surface.allowed_methods(filled(r.path))}
+    assert shared == SHARED
+
+
+async def _refusals(
+    gateway: Gateway, key: str, found: Iterable[LiteLLMRoute]
+) -> dict[LiteLLMRoute, tuple[int, str]]:
+    """Send each route's method; return status and code of the answers that are not as they must."""
+    odd: dict[LiteLLMRoute, tuple[int, str]] = {}
+    todo = iter(sorted(found))
+    headers = {"authorization": f"Bearer {key}"}
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for route in todo:
+            path = filled(route.path)
+            answer = await client.request(route.method, path, content=b"{}")
+            expected = (405, "bad_method") if surface.allowed_methods(path) else _NOTHING
+            code = answer.json()["error"].get("code") if answer.content else "head"
+            wanted = (expected[0], "head") if route.method == "HEAD" else expected
+            if (answer.status_code, code) != wanted or set(answer.headers) - _PLAIN_HEADERS:
+                odd[route] = (answer.status_code, answer.text)
+
+    async with httpx.AsyncClient(base_url=gateway.url, headers=headers, timeout=30) as client:
+        await asyncio.gather(*(work(client) for _ in range(8)))
+    return odd
+
+
+_NOTHING = (404, "no_such_route")
+_PLAIN_HEADERS = {"date", "content-type", "content-length", "transfer-encoding", "allow"}
+
+
+@pytest.mark.parametrize("holder", ["person", "master"])
+def test_no_other_route_of_litellm_answers(gateway: Gateway, key: str, holder: str) -> None:
+    """Each of LiteLLM's routes that we don't list is our 404 or 405, with any key."""
+    ours = {(method, path) for path, method in SERVED.items() if "{" not in path}
+    others = [
+        route
+        for route in routes()
+        if route.method not in ("", "WEBSOCKET")
+        and (route.method, route.path) not in ours
+        and not (route.method == "GET" and surface.model_name(filled(route.path)))
+    ]
+    assert len(others) > 1000
+    presented = key if holder == "person" else master_key(gateway)
+    assert asyncio.run(_refusals(gateway, presented, others)) == {}
+
+
+def test_what_litellm_mounts_does_not_answer(client: httpx.Client) -> None:
+    """Its pages, its documentation and its MCP server are not there."""
+    mounts = {route.path for route in routes() if not route.method}
+    assert {"/ui", "/swagger", "/mcp"} <= mounts
+    for mount in sorted(mounts):
+        for path in (filled(mount), filled(mount) + "/", filled(mount) + "/index.html"):
+            assert client.get(path).status_code == 404, path
+            assert client.post(path).status_code == 404, path
+
+
+def test_a_served_path_with_another_method(client: httpx.Client) -> None:
+    """Every other method on a served path is 405 and says which one is right."""
+    for path, method in SERVED.items():
+        for other in METHODS:
+            if other != method:
+                answer = client.request(other, path.replace("{model}", "demo"))
+                assert (answer.status_code, answer.headers["allow"]) == (405, method), path
+
+
+def _raw(gateway: Gateway, request: bytes) -> bytes:
+    """Send bytes as they are and return the answer's first 4 kB or so."""
+    place = urlsplit(gateway.url)
+    with socket.create_connection((str(place.hostname), place.port or 0), 10) as connection:
+        connection.sendall(request)
+        return until("an answer", lambda: connection.recv(4096), 10)
+
+
+def _target(gateway: Gateway, key: str, method: str, target: str) -> bytes:
+    head = f"{method} {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+    return _raw(gateway, f"{head}content-length: 2\r\nconnection: close\r\n\r\n{{}}".encode())
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//v1/models",
+        "/v1//models",
+        "/v1/models/",
+        "/V1/MODELS",
+        "/v1/models;x=1",
+        "/v1/models%00",
+        "/v1/models%0a",
+        "/v1/models\\..\\key",
+        "/./v1/models",
+        "/v1/models/../key/generate",
+        "/v1/models/%2e%2e/key/generate",
+        "/v1/models/..%2f..%2fkey%2fgenerate",
+        "/v1/models/..;/key/generate",
+        "/health/readiness/../../key/info",
+        "/%6bey/generate",
+        "/key%2finfo",
+        "/v1/chat/completions/",
+        "/v1/chat/completions/../../../key/generate",
+        "http://elsewhere.example/key/generate",
+        "*",
+    ],
+)
+def test_tricks_with_the_path_reach_nothing(gateway: Gateway, key: str, target: str) -> None:
+    """A path is compared as it is, never normalised: what isn't in the table isn't there."""
+    for method in ("GET", "POST"):
+        answer = _target(gateway, key, method, target)
+        assert answer.startswith((b"HTTP/1.1 404", b"HTTP/1.1 405")), answer
+
+
+@pytest.mark.parametrize("target", ["/v1%2fmodels", "http://elsewhere.example/v1/models"])
+def test_other_spellings_of_a_served_route(gateway: Gateway, key: str, target: str) -> None:
+    """A served route by another spelling is that same route, and wants its key."""
+    assert _target(gateway, key, "GET", target).startswith(b"HTTP/1.1 200")
+    assert _target(gateway, "sk-wrong", "GET", target).startswith(b"HTTP/1.1 401")
+
+
+def test_the_query_decides_nothing(gateway: Gateway, key: str) -> None:
+    """LiteLLM takes keys and models from query strings; here they mean nothing."""
+    answer = httpx.get(f"{gateway.url}/v1/models", params={"key": key, "api_key": key})
+    assert answer.status_code == 401
+    body = {"messages": [{"role": "user", "content": "hi"}]}
+    headers = {"authorization": f"Bearer {key}"}
+    asked = f"{gateway.url}/v1/chat/completions?model=demo&api_base=http://127.0.0.1:9"
+    answer = httpx.post(asked, headers=headers, json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "no_model")
+
+
+def test_websockets_are_refused(gateway: Gateway, key: str) -> None:
+    """Neither LiteLLM's realtime routes nor any other path opens a WebSocket."""
+    sockets = {filled(r.path) for r in routes() if r.method == "WEBSOCKET"}
+    assert {"/v1/realtime", "/v1/responses"} <= sockets
+    for path in sorted({*sockets, "/v1/models", "/nowhere"}):
+        upgrade = (
+            f"GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        assert _raw(gateway, upgrade.encode()).startswith(b"HTTP/1.1 403"), path
+
+
+def test_the_master_key_opens_nothing(gateway: Gateway) -> None:
+    """LiteLLM's master key is not a key of the gate."""
+    headers = {"authorization": f"Bearer {master_key(gateway)}"}
+    body = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
+    for path in ("/v1/chat/completions", "/v1/messages"):
+        assert httpx.post(gateway.url + path, headers=headers, json=body).status_code == 401
+    assert httpx.get(gateway.url + "/v1/models", headers=headers).status_code == 401

@@ -73,10 +73,7 @@ def load(
     deployments, skipped = _models(written, path, _for_providers(chosen, environ), demo)
     litellm = {name: written[name] for name in _SECTIONS if written.get(name)}
     litellm["model_list"] = _model_list(deployments)
-    if demo:
-        custom = {"provider": "demo", "custom_handler": "sekisho.callbacks.demo.handler"}
-        switches = litellm.get("litellm_settings", {})
-        litellm["litellm_settings"] = {**switches, "custom_provider_map": [custom]}
+    litellm["litellm_settings"] = _switches(mapping(written.get("litellm_settings")), demo)
     return Configuration(chosen, deployments, skipped, litellm)
 
 
@@ -97,15 +94,35 @@ def _settings(
     return settings.load(flags, environ, section, where), written, path
 
 
-def write_for_litellm(configuration: Configuration) -> Path:
-    """Write LiteLLM's file into the state folder and return its path."""
+def _switches(written: Mapping[str, Any], demo: bool) -> dict[str, Any]:
+    """The `litellm_settings` with what billing and the demo need, whatever the file says.
+
+    Without our callback no row would know which deployment answered, nor its price.
+    """
+    named: object = written.get("callbacks")
+    others = [named] if isinstance(named, str) else sequence(named)
+    callbacks = [_OUR_CALLBACK, *(name for name in others if name != _OUR_CALLBACK)]
+    switches = {**written, "callbacks": callbacks}
+    if demo:
+        custom = {"provider": "demo", "custom_handler": "sekisho.callbacks.demo.handler"}
+        switches["custom_provider_map"] = [custom]
+    return switches
+
+
+def write_for_litellm(configuration: Configuration, name: str = "litellm.yaml") -> Path:
+    """Write LiteLLM's file into the state folder and return its path.
+
+    Nobody else may read it: an operator may have written a key into a model's entry.
+    """
     folder = configuration.settings.home / "run"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = folder / "litellm.yaml"
-    draft = folder / f"litellm.yaml.{os.getpid()}"
-    draft.write_text(yaml.safe_dump(dict(configuration.litellm), sort_keys=False))
-    draft.replace(target)
-    return target
+    folder.chmod(0o700)
+    draft = folder / f"{name}.{os.getpid()}"
+    draft.unlink(missing_ok=True)  # of a process with the same number that was killed
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        yaml.safe_dump(dict(configuration.litellm), file, sort_keys=False)
+    return draft.replace(folder / name)
 
 
 def _models(

@@ -7,6 +7,7 @@ then the default. Providers' variables (AWS_REGION, AZURE_API_BASE, ...) belong 
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,23 @@ VARIABLES = (
 )
 
 
+_NOT_YET = frozenset(
+    {
+        "SEKISHO_ALLOW_IPS",
+        "SEKISHO_LOG_BODIES",
+        "SEKISHO_OPENWEBUI_JWT_SECRET",
+        "SEKISHO_REDIS_URL",
+    }
+)
+
+# Ours: a client's key, and what `sekisho up` tells its workers. Not ours: the variables that
+# Kubernetes sets in every container for a service whose name begins with "sekisho".
+_OTHERS = re.compile(
+    r"SEKISHO_(KEY|RUN_\w+|(\w+_)?SERVICE_(HOST|PORT(_\w+)?)"
+    r"|(\w+_)?PORT(=tcp:.*|_\d+_(TCP|UDP|SCTP)(_(PORT|PROTO|ADDR))?))",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What Sekisho runs with, read once at start-up."""
@@ -205,9 +223,11 @@ def load(
 ) -> Settings:
     """Read every variable from flags, environment, file section and defaults, in this order.
 
-    `flags` is keyed by the section's keys. Raises SettingsError for an unknown key or a bad value.
+    `flags` is keyed by the section's keys. Raises SettingsError for an unknown key or variable, or
+    a bad value.
     """
     section = section or {}
+    _refuse_unknown_variables(environ)
     refuse_unknown(section, [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"], section_name)
     values: dict[str, Any] = {}
     origins: list[Origin] = []
@@ -246,6 +266,26 @@ def _parse(variable: Variable, text: str, source: str) -> object:
         return variable.parse(text)
     except ValueError as error:
         raise SettingsError(f"{variable.name}={text} ({source}): {error}") from None
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError for a SEKISHO_ variable that nothing reads; an empty one is unset."""
+    known = {variable.name for variable in VARIABLES}
+    for name in sorted(set(environ) - known):
+        value = environ[name]
+        if not value or not name.startswith("SEKISHO_"):
+            continue
+        if name in _NOT_YET:
+            raise SettingsError(f"environment: {name} is not in this version: unset it")
+        if not any(_OTHERS.fullmatch(text) for text in (name, f"{name}={value}")):
+            raise SettingsError(f"environment: unknown variable {name}: {_nearest(name)}")
+
+
+def _nearest(name: str) -> str:
+    """The hint for a misspelt variable: by its key, as all names begin alike."""
+    keys = [variable.key for variable in VARIABLES]
+    near = difflib.get_close_matches(name.removeprefix("SEKISHO_").lower(), keys, n=1)
+    return f"did you mean SEKISHO_{near[0].upper()}?" if near else "docs/variables.md lists all"
 
 
 def refuse_unknown(found: Mapping[str, object], known: Sequence[str], where: str) -> None:

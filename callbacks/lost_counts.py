@@ -68,7 +68,8 @@ class GeminiImageEdit(image_edit.VertexAIGeminiImageEditConfig):
         answer = super().transform_image_edit_response(model, raw_response, logging_obj)
         usage = raw_response.json().get("usageMetadata")
         if usage:
-            answer.usage = VertexAIGeminiImageGenerationConfig()._transform_image_usage(usage)
+            generation: Any = VertexAIGeminiImageGenerationConfig()
+            answer.usage = generation._transform_image_usage(usage)
         return answer
 
 

@@ -3,9 +3,11 @@
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -14,6 +16,7 @@ import httpx
 from .. import config
 from ..gate import running
 from ..keys.row import KeysError
+from ..lake import segments
 from ..pricing import verify
 from ..settings import SettingsError
 from . import output
@@ -21,6 +24,7 @@ from .models_of import configuration
 
 State = Literal["ok", "note", "fail"]
 _MINIMUM_FREE = 1 << 30  # bytes; a day of records at 1 million requests a day is 0.5 GB
+_SHIPPED_WITHIN = 600.0  # seconds; a segment is closed after 300 s and shipped 30 s later
 _COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
@@ -139,8 +143,20 @@ def _lake(found: config.Configuration) -> Iterator[Check]:
     except SettingsError as error:
         yield Check("lake", "fail", str(error), "Set SEKISHO_LAKE=file:///folder.")
         return
-    waiting = sum(1 for _ in found.settings.spool.glob("*.closed"))
-    yield Check("lake", "ok", f"{folder}, {waiting} finished segments wait in the spool")
+    waiting = segments.find(found.settings.spool, segments.CLOSED)
+    detail = f"{folder}, {len(waiting)} finished segments wait in the spool"
+    if any(_age(segment.path) > _SHIPPED_WITHIN for segment in waiting):
+        remedy = "Look for sekisho.ship in the gateway's log; by hand: sekisho logs flush"
+        yield Check("lake", "fail", f"{detail}, the oldest for more than 10 minutes", remedy)
+        return
+    yield Check("lake", "ok", detail)
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:  # shipped just now
+        return 0.0
 
 
 def _gateway(found: config.Configuration) -> Iterator[Check]:

@@ -8,29 +8,43 @@ from datetime import UTC, datetime, timedelta
 import click
 import httpx
 
+from ..keys.row import KeysError
 from ..keys.store import Store
 from ..settings import Settings
+from .output import Problem
 
 _ASK_EVERY = 0.2  # seconds
 _GIVE_UP = 120.0  # seconds; the gateway itself has said by then what is wrong
 _DEMO_KEY_LIVES = timedelta(days=1)
+_DEMO = "sekisho up --demo"  # who issues it
 
 
 def demo_key(settings: Settings) -> str:
-    """A key for the newcomer, for a day; every start of the demo has its own."""
-    now = datetime.now(UTC)
-    store = Store(settings.database_url)
+    """A key for the newcomer, for a day; a start of the demo takes the earlier ones away.
+
+    Raises Problem.
+    """
+    try:
+        with Store(settings.database_url) as store:
+            return _demo_key(store, datetime.now(UTC))
+    except KeysError as error:
+        raise Problem(str(error)) from None
+
+
+def _demo_key(store: Store, now: datetime) -> str:
+    for row in store.list():
+        if row.created_by == _DEMO and row.revoked_at is None:
+            store.revoke(row.identity.key_id, by=_DEMO, now=now)
     issued = store.issue(
         alias=f"demo-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         kind="person",
-        by="sekisho up --demo",
+        by=_DEMO,
         now=now,
         owner="you@example.com",
         team="demo",
         models=["demo"],
         expires_at=now + _DEMO_KEY_LIVES,
     )
-    store.close()
     return issued.key
 
 

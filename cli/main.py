@@ -1,11 +1,10 @@
 """The `sekisho` command: noun, then verb."""
 
 import importlib
-import logging
 
 import click
 
-from .. import __version__, config
+from .. import __version__, config, log_lines
 from ..providers.deployment import ConfigError
 from ..settings import SettingsError
 from .output import Misuse
@@ -47,7 +46,7 @@ class Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config_file: str | None, home: str | None) -> None:
     """Sekisho: a distribution of LiteLLM Proxy that a company can really run."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    log_lines.set_up()
     ctx.meta["flags"] = {"config": config_file, "home": home}
     try:
         ctx.obj = config.load_settings(ctx.meta["flags"])

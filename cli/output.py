@@ -126,10 +126,18 @@ def print_json(value: object) -> None:
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """RFC 4180 with a header line; None is an empty field."""
+    """RFC 4180 with a header line; None is an empty field.
+
+    Text that a spreadsheet would run as a formula begins with a single quote; numbers stay.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_no_formula(cell) for cell in row] for row in rows)
+
+
+def _no_formula(cell: object) -> object:
+    starts = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if starts else cell
 
 
 def _plain(value: object) -> str:

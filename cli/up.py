@@ -1,10 +1,7 @@
 """`sekisho up`: start the gateway."""
 
 import os
-import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import click
 
@@ -13,6 +10,7 @@ from ..gate import entry, running, server
 from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
+from ..lake.shipper import Shipper
 from ..pricing import verify
 from ..settings import SettingsError
 from . import greeting, output
@@ -71,8 +69,9 @@ def up(
     click.echo(f"sekisho: {aliases}, starting LiteLLM (some seconds) ...", err=True)
     _environment(ctx, found, config_file, demo)
     greeting.when_ready(address, greeting.demo_key(found.settings) if demo else None)
-    with running.announced(found.settings.home, address, demo), _shipper(found):
-        sys.exit(server.serve(listener, workers, found.settings.drain_seconds))
+    settings = found.settings
+    with running.announced(settings.home, address, demo), Shipper(settings.spool, settings.lake):
+        sys.exit(server.serve(listener, workers, settings.drain_seconds))
 
 
 def _tell_skipped(found: config.Configuration, demo: bool) -> None:
@@ -128,20 +127,5 @@ def _environment(
     chosen = config_file or ctx.meta["flags"].get("config")
     if chosen:
         os.environ["SEKISHO_CONFIG"] = chosen
-    os.environ[entry.LITELLM_FILE] = str(config.write_for_litellm(found))
+    config.write_for_litellm(found)  # for people to look at; each worker writes its own
     os.environ[entry.DEMO] = "1" if demo else "0"
-
-
-@contextmanager
-def _shipper(found: config.Configuration) -> Generator[None]:
-    """A process beside the workers that brings finished records from the spool to the lake."""
-    command = [sys.executable, "-m", "sekisho.lake.ship"]
-    command += [str(found.settings.spool), found.settings.lake]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - our own module
-    try:
-        yield
-    finally:
-        # It sees the end of its input, ships once more and ends; so it does when we are killed.
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait()

@@ -24,13 +24,6 @@ FOLDER = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _WIDTH = 80  # of the commands' help
 
-_CLOUDS = {
-    "SEKISHO_CLOUDS": "bedrock vertex azure",
-    "AWS_REGION": "us-east-1",
-    "VERTEXAI_PROJECT": "example-project",
-    "VERTEXAI_LOCATION": "global",
-    "AZURE_API_BASE": "https://example.services.ai.azure.com",
-}
 _CLOUDS = {"bedrock": "Bedrock", "vertex": "Vertex AI", "azure": "Azure"}
 _KINDS = {
     "chat": "chat",

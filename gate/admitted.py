@@ -1,6 +1,7 @@
 """A request as LiteLLM gets it: clean, and with a way to learn that its client has gone."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,18 @@ def _with_usage(fields: dict[str, Any], exchange: Exchange) -> dict[str, Any]:
         return fields
     options = {**mapping(fields.get("stream_options")), "include_usage": True}
     return {**fields, "stream_options": options}
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI's headers by lower-case name. The last one of a name counts.
+
+    Only the lines of X-Forwarded-For are one list, in their order: each proxy may add a line.
+    """
+    found: dict[str, str] = {}
+    for name, value in ((n.decode("latin-1"), v.decode("latin-1")) for n, v in raw):
+        before = found.get(name) if name == "x-forwarded-for" else None
+        found[name] = value if before is None else f"{before}, {value}"
+    return found
 
 
 async def departure_of(receive: Receive, exchange: Exchange) -> None:

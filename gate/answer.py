@@ -102,10 +102,13 @@ class Answer:
         """A piece of a stream: read it, write the row when it is the last, then let it go."""
         exchange = self._exchange
         assert exchange.reader is not None
-        if piece and exchange.first_token is None:
-            exchange.first_token = time.monotonic()
-        exchange.pieces.append(piece)
         shown = exchange.reader.feed(piece)
+        if shown and exchange.first_token is None:
+            exchange.first_token = time.monotonic()
+        if self._events:
+            exchange.note_piece(shown)
+        else:
+            exchange.passed += len(shown)  # sound: nothing to estimate by
         reading = exchange.reader.reading
         if reading.ended or not more:
             if not more and not self._events:
@@ -129,13 +132,26 @@ class Answer:
         except orjson.JSONDecodeError:
             parsed = None
         exchange.reader.whole(mapping(parsed))
+        if not exchange.reader.reading.ended:
+            words = "The provider's answer could not be read."
+            await self.fail(Failure(502, words, "unreadable_answer", refused=False))
+            return
         exchange.complete = True
-        if exchange.reader.reading.instead is not None:
-            content = exchange.reader.reading.instead
-            self._headers = _with_length(self._headers, content)
+        reading = exchange.reader.reading
+        if reading.instead is not None:
+            content = reading.instead
+            self._headers = _described(self._headers, content, reading.content_type)
         await self._begin(self._status, self._headers)
         self._record(exchange)
         await self._send({"type": "http.response.body", "body": content})
+
+
+def _described(headers: Headers, content: bytes, content_type: bytes | None) -> Headers:
+    """The headers for another body, and for another kind of it if need be."""
+    if content_type is not None:
+        headers = [header for header in headers if header[0].lower() != b"content-type"]
+        headers.append((b"content-type", content_type))
+    return _with_length(headers, content)
 
 
 def _with_length(headers: Headers, content: bytes) -> Headers:

@@ -20,7 +20,7 @@ from ..settings import Settings
 from . import body as bodies
 from . import clean, credentials, errors, local, shape, surface
 from .address import client_address
-from .admitted import Admitted, departure_of
+from .admitted import Admitted, departure_of, headers_of
 from .answer import Answer
 from .errors import Failure
 from .exchange import Exchange
@@ -83,7 +83,7 @@ class Gate:
             self.recorder.write(exchange)
 
     def _exchange(self, route: surface.Route, scope: Scope) -> Exchange:
-        headers = {n.decode("latin-1"): v.decode("latin-1") for n, v in scope["headers"]}
+        headers = headers_of(scope["headers"])
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get("x-forwarded-for")
         address = client_address(peer, forwarded, self.settings.trusted_proxies)
@@ -123,11 +123,12 @@ class Gate:
         asked = form.values()
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
         exchange.asked = asked
-        names = {name for name, _ in (*form.fields, *form.files)}
-        kept = filter(self.cleaner.keeps_in_form, names)
-        encoded, content_type = form.encode(kept, dict.fromkeys(clean.USER_FIELDS, who))
-        upload = next((file[1] for _, file in form.files), b"")
-        return Admitted(None, encoded, content_type, upload)
+        form.check_model()
+        users = dict.fromkeys(clean.USER_FIELDS, who)
+        encoded, content_type = form.encode(self.cleaner.keeps_in_form, clean.FILE_PARTS, users)
+        sounds = exchange.route.operation == "transcription"
+        upload = next((file[1] for name, file in form.files if name == "file"), b"")
+        return Admitted(None, encoded, content_type, upload if sounds else b"")
 
     def _choose_model(self, exchange: Exchange) -> None:
         assert exchange.identity is not None

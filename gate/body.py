@@ -1,11 +1,13 @@
 """Reads a request's body: all of it, at most so large, as a JSON object or as form parts."""
 
-from collections.abc import AsyncGenerator, Iterable
+import re
+from collections.abc import AsyncGenerator, Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import orjson
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import Receive
@@ -62,35 +64,72 @@ class Form:
         """The text fields by name; the last one of a name counts."""
         return dict(self.fields)
 
-    def encode(self, keep: Iterable[str], changed: dict[str, str]) -> tuple[bytes, str]:
-        """The body and content type with only the fields in `keep`, some of them changed."""
-        kept = set(keep)
+    def check_model(self) -> None:
+        """Raise Failure 400 when the model is named in a way that might be read in two ways.
+
+        A form without a model is left to the check that all requests share.
+        """
+        names = [name for name, _ in (*self.fields, *self.files)]
+        claims = [name for name in names if name.partition("[")[0] == "model"]
+        if claims and (claims != ["model"] or "model" not in self.values()):
+            message = "The form must have exactly one text field 'model'."
+            raise Failure(400, message, "invalid_form")
+
+    def encode(
+        self, keep: Callable[[str], bool], files: Container[str], changed: Mapping[str, str]
+    ) -> tuple[bytes, str]:
+        """The body and content type with the fields that `keep` likes and the parts in `files`.
+
+        `changed` has new values of text fields; `name[inner]` is changed as `name`.
+        """
         fields: dict[str, Any] = {}
         for name, value in self.fields:
-            if name in kept:
-                fields.setdefault(name, []).append(changed.get(name, value))
-        files = [part for part in self.files if part[0] in kept]
-        request = httpx.Request("POST", "http://gate", data=fields, files=files)
+            if keep(name):
+                value = changed.get(name.partition("[")[0], value)
+                fields.setdefault(name, []).append(value)
+        parts = [part for part in self.files if part[0] in files]
+        request = httpx.Request("POST", "http://gate", data=fields, files=parts)
         return request.read(), request.headers["content-type"]
+
+
+# RFC 2046, 5.1.1, but longer than its 70 characters: some clients don't count.
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+def _boundary_of(content_type: str) -> str:
+    """What separates the parts of a form. Raises Failure 400."""
+    kind, options = parse_options_header(content_type)
+    if kind.strip() != b"multipart/form-data":
+        raise Failure(400, "The body must be multipart/form-data.", "invalid_form")
+    boundary = options.get(b"boundary", b"")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise Failure(400, "The form's content type has no valid boundary.", "invalid_form")
+    return boundary.decode("ascii")
+
+
+def _headers(boundary: str) -> Headers:
+    """A content type of nothing but the boundary: Starlette would look up a client's charset."""
+    return Headers({"content-type": f'multipart/form-data; boundary="{boundary}"'})
 
 
 async def parse_form(content: bytes, content_type: str) -> Form:
     """The body as a form. Raises Failure 400."""
-    if not content_type.lower().startswith("multipart/form-data"):
-        raise Failure(400, "The body must be multipart/form-data.", "invalid_form")
+    boundary = _boundary_of(content_type)
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield content
 
     try:
-        parser = MultiPartParser(Headers({"content-type": content_type}), stream())
+        parser = MultiPartParser(_headers(boundary), stream())
         data = await parser.parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
         raise Failure(400, f"The form can't be read: {error}", "invalid_form") from None
     form = Form([], [])
     for name, value in data.multi_items():
         if isinstance(value, UploadFile):
-            kind = value.content_type or "application/octet-stream"
+            kind = value.content_type or ""
+            if not (kind and kind.isascii() and kind.isprintable()):
+                kind = "application/octet-stream"
             form.files.append((name, (value.filename or name, await value.read(), kind)))
         else:
             form.fields.append((name, value))

@@ -179,7 +179,11 @@ _STEERING_PREFIXES = (
 )
 
 # Who the provider may take the end user for.
-USER_FIELDS = ("user", "safety_identifier")
+USER_FIELDS: tuple[str, ...] = ("user", "safety_identifier")
+
+# The file parts of OpenAI's pictures and sound. No other part with a file name reaches LiteLLM.
+FILE_PARTS = frozenset({"file", "image", "image[]", "mask", "mask[]"})
+_NO_TEXT_FIELDS = frozenset({"metadata", "file", "image", "mask"})
 
 # Only these reach LiteLLM. The key, cookies, claims about the end user, `x-litellm-*` and the
 # addresses of proxies stay at the gate.
@@ -222,8 +226,12 @@ class Cleaner:
         return name in self.denied or name.startswith(_STEERING_PREFIXES)
 
     def keeps_in_form(self, field: str) -> bool:
-        """Whether a form field may pass. No API with uploads has `metadata`, so none of it does."""
-        return not self.steers(field) and field.partition("[")[0] != "metadata"
+        """Whether a form's text field may pass.
+
+        No API with uploads has `metadata`, so none of it does. What should be a file is none when
+        it is text: LiteLLM might take it for a file's name.
+        """
+        return not self.steers(field) and field.partition("[")[0] not in _NO_TEXT_FIELDS
 
     def body(self, fields: Mapping[str, Any], user_hash: str) -> dict[str, Any]:
         """The body without steering fields, and with `user_hash` for whoever it names as user.

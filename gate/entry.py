@@ -5,11 +5,10 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from .. import config
+from .. import config, log_lines
 from ..keys.master import ensure_master_key
 
-# `sekisho up` hands these to its workers, which read everything else from the same places.
-LITELLM_FILE = "SEKISHO_RUN_LITELLM_FILE"
+# `sekisho up` hands this to its workers, which read everything else from the same places.
 DEMO = "SEKISHO_RUN_DEMO"
 
 # LiteLLM reads these when it is imported: no network at start, no .env file, its own price map.
@@ -31,16 +30,15 @@ _UNSET = ("DATABASE_URL", "DIRECT_URL", "STORE_MODEL_IN_DB", "LITELLM_LICENSE", 
 
 def create() -> ASGIApp:
     """The application of one worker. Imports LiteLLM, which takes some seconds."""
+    log_lines.set_up()
     configuration = config.load(demo=os.environ.get(DEMO) == "1")
     settings = configuration.settings
-    written = os.environ.get(LITELLM_FILE)
-    _prepare_environment(
-        Path(written) if written else config.write_for_litellm(configuration),
-        settings.master_key or ensure_master_key(settings.home),
-    )
+    # Its own file: a worker that starts later may find that the operator has edited the source.
+    written = config.write_for_litellm(configuration, name=f"litellm-{os.getpid()}.yaml")
+    _prepare_environment(written, settings.master_key or ensure_master_key(settings.home))
     from .worker import Worker
 
-    return Worker(configuration)
+    return Worker(configuration, written)
 
 
 def _prepare_environment(config_file: Path, master_key: str) -> None:

@@ -143,16 +143,20 @@ _PREFIX = re.compile(
 )
 _CLASS = re.compile(r"\blitellm\.\w*(?:Error|Exception)s?\b:?\s*")
 _BEHIND = re.compile(
-    r"\s*(?:Passed model=|\.? ?Received Model Group=|Available Model Group Fallbacks="
+    r"(?:Passed model=|\.? ?Received Model Group=|Available Model Group Fallbacks="
     r"|No fallback model group found|LiteLLM: model group|LiteLLM Retried:|LiteLLM Max Retries:"
     r"|Deployment Info:|Traceback \(most recent call last\)|\.? Handle with `litellm).*",
     re.DOTALL,
 )
 
 
+# Some errors quote the whole request back; nobody reads on after this many characters.
+_LONGEST = 4_000
+
+
 def clean(message: str) -> str:
     """A provider's own words, without LiteLLM's class names, router state and tracebacks."""
-    words = _CLASS.sub("", _BEHIND.sub("", message))
+    words = _CLASS.sub("", _BEHIND.sub("", message[:_LONGEST])).rstrip()
     previous = None
     while previous != words:
         previous = words

@@ -13,12 +13,16 @@ from .errors import Failure
 from .readers.base import Reader
 from .surface import Route
 
+# Enough of a stream to estimate all of it by, and little enough for hundreds of streams at once.
+KEPT_BYTES = 262_144
+
 
 @dataclass(slots=True)
 class Exchange:
     """Filled in along the line and read once, by `recorder.record_of`.
 
-    `started` and the other instants are `time.monotonic()` seconds.
+    `started` and the other instants are `time.monotonic()` seconds. `passed` counts the bytes of a
+    stream that have gone to the client; `pieces` has the first of them, at most `KEPT_BYTES`.
     """
 
     route: Route
@@ -39,8 +43,20 @@ class Exchange:
     failure: Failure | None = None
     client_gone: bool = False
     complete: bool = False
+    passed: int = 0
     pieces: list[bytes] = field(default_factory=list[bytes])
     recorded: bool = False
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a provider was asked, or has answered without LiteLLM's telling us so."""
+        return bool(self.attempts.tried) or self.complete
+
+    def note_piece(self, piece: bytes) -> None:
+        """A piece of a stream is about to pass."""
+        if self.passed < KEPT_BYTES:
+            self.pieces.append(piece)
+        self.passed += len(piece)
 
     @property
     def stream(self) -> bool:

@@ -9,14 +9,14 @@ from decimal import Decimal
 from typing import Any
 
 from ..callbacks import attempts as hooks
-from ..lake.record import Attempt, Record, Status
+from ..lake.record import Attempt, Record
 from ..lake.spool import Spool, SpoolError
 from ..pricing.cost import Cost, Unpriced, cost
-from ..pricing.usage import Usage
-from . import estimate, who_asks
+from ..pricing.usage import QUANTITIES, Usage
+from . import who_asks
 from .exchange import Exchange
 from .fleet import Fleet
-from .readers import chat
+from .outcome import Outcome, outcome
 from .readers.messages import TokenCount
 
 log = logging.getLogger("sekisho.record")
@@ -36,27 +36,60 @@ class Recorder:
         self._instance = instance
 
     def write(self, exchange: Exchange) -> None:
-        """Write the row. A full disk costs the row, with a loud line, never the request."""
+        """Write the row, exactly one, whatever happens.
+
+        A disk that can't be written costs the row, with a loud line, never the request.
+        """
         if exchange.recorded:
             return
         exchange.recorded = True
         try:
-            self._spool.append(self.record_of(exchange))
+            record = self.record_of(exchange)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the row
+            log.critical(
+                "request %s: its row is incomplete: %s", exchange.request_id, type(error).__name__
+            )
+            record = self._bare(exchange)
+        try:
+            self._spool.append(record)
         except SpoolError as error:
             log.critical("%s", error)
 
     def record_of(self, exchange: Exchange) -> Record:
         """The row of an exchange, as things stand."""
+        end = outcome(exchange)
         return Record(
             request_id=exchange.request_id,
             start_time=exchange.started_at,
-            status=status_of(exchange),
+            status=end.status,
+            error_type=end.error_type,
+            error_message=end.error_message,
+            http_response_status_code=exchange.status,
             gateway_instance=self._instance,
             **_times(exchange),
             **_who(exchange),
             **self._what(exchange),
-            **self._usage(exchange),
-            **_ending(exchange),
+            **self._usage(exchange, end),
+        )
+
+    def _bare(self, exchange: Exchange) -> Record:
+        """The least that can be said of a request: who, what, when; its cost is unknown."""
+        identity = exchange.identity
+        return Record(
+            request_id=exchange.request_id,
+            start_time=exchange.started_at,
+            end_time=datetime.now(UTC),
+            status="truncated" if exchange.passed else "failure",
+            error_type="row_incomplete",
+            http_response_status_code=exchange.status,
+            route=exchange.path,
+            gen_ai_operation_name=exchange.route.operation,
+            gen_ai_request_model=exchange.alias,
+            api_key_id=identity.key_id if identity else None,
+            api_key_alias=identity.alias if identity else None,
+            owner=identity.owner if identity else None,
+            team=identity.team if identity else None,
+            gateway_instance=self._instance,
         )
 
     def _what(self, exchange: Exchange) -> dict[str, Any]:
@@ -89,17 +122,18 @@ class Recorder:
             duration_ms=_ms((attempt.ended or now) - attempt.started),
         )
 
-    def _usage(self, exchange: Exchange) -> dict[str, Any]:
-        usage, estimated = _usage_of(exchange)
-        bill = self._bill(exchange, usage)
-        priced = bill is not None
+    def _usage(self, exchange: Exchange, end: Outcome) -> dict[str, Any]:
+        bill = self._bill(exchange, end)
+        reading = exchange.reader.reading if exchange.reader else None
         fields: dict[str, Any] = {
             "billed_cost": bill.total if bill else None,
             "cost_breakdown": bill.breakdown if bill else {},
-            "is_priced": priced,
+            "is_priced": bill is not None,
             "price_version": self._fleet.price_version,
-            "usage_is_estimated": estimated,
+            "usage_is_estimated": end.estimated,
+            "gen_ai_response_finish_reasons": reading.finish_reasons if reading else (),
         }
+        usage = end.usage
         if usage is not None:
             written = usage.cache_write_5m_input_tokens + usage.cache_write_1h_input_tokens
             fields |= {
@@ -112,14 +146,15 @@ class Recorder:
             }
         return fields
 
-    def _bill(self, exchange: Exchange, usage: Usage | None) -> Cost | None:
-        """The cost in USD; None when there is no price for what was used."""
-        if usage is None or not exchange.attempts.tried:
+    def _bill(self, exchange: Exchange, end: Outcome) -> Cost | None:
+        """The cost in USD; None, never 0, when something was used that can't be priced."""
+        if isinstance(exchange.reader, TokenCount) or not end.answered:
             return _FREE
-        if isinstance(exchange.reader, TokenCount):
-            return _FREE
-        price = self._fleet.price(exchange.attempts.tried[-1].deployment_id)
-        if price is None:
+        usage = end.usage
+        tried = exchange.attempts.tried
+        price = self._fleet.price(tried[-1].deployment_id) if tried else None
+        if usage is None or price is None or not any(getattr(usage, n) for n in QUANTITIES):
+            log.error("request %s is recorded without a cost", exchange.request_id)
             return None
         tier = exchange.attempts.tier
         if usage.service_tier is None and tier in price.tiers:
@@ -129,40 +164,6 @@ class Recorder:
         except Unpriced as error:
             log.error("request %s is recorded without a cost: %s", exchange.request_id, error)
             return None
-
-
-def status_of(exchange: Exchange) -> Status:
-    """How a request ended, in the lake's words."""
-    failure = exchange.failure
-    if failure is not None and failure.refused:
-        return "refused"
-    if exchange.client_gone:
-        return "cancelled"
-    if failure is not None:
-        return "failure"
-    reading = exchange.reader.reading if exchange.reader else None
-    if reading is not None and (reading.failed or not exchange.complete):
-        return "truncated"
-    return "success"
-
-
-def _usage_of(exchange: Exchange) -> tuple[Usage | None, bool]:
-    """The usage to record, and whether it is our estimate; None when nothing was answered."""
-    failed = exchange.failure is not None and not exchange.client_gone
-    if exchange.reader is None or failed or not exchange.attempts.tried:
-        return None, False
-    reading = exchange.reader.reading
-    if reading.ended and reading.usage is not None:
-        return _with_tokens_of_speech(exchange, reading.usage), False
-    return estimate.usage_of(exchange), True
-
-
-def _with_tokens_of_speech(exchange: Exchange, usage: Usage) -> Usage:
-    """Speech is sound alone: its tokens, where a model bills those, only LiteLLM has seen."""
-    told = exchange.attempts.usage
-    if exchange.route.operation != "speech" or told is None:
-        return usage
-    return (chat.usage_of(told.model_dump(), {}) or Usage()) + usage
 
 
 def _times(exchange: Exchange) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def _who(exchange: Exchange) -> dict[str, Any]:
         "gen_ai_conversation_id": who_asks.conversation(exchange.headers, exchange.asked),
         "app": who_asks.app(exchange.headers),
         "client_address": exchange.client_address,
-        "user_agent": exchange.headers.get("user-agent"),
+        "user_agent": (exchange.headers.get("user-agent") or "")[:512] or None,
     }
     identity = exchange.identity
     if identity is None:
@@ -203,22 +204,6 @@ def _who(exchange: Exchange) -> dict[str, Any]:
         "end_user_id": identity.owner or identity.alias,
         "end_user_email": identity.owner,
         "end_user_source": "key",
-    }
-
-
-def _ending(exchange: Exchange) -> dict[str, Any]:
-    failure = exchange.failure
-    reading = exchange.reader.reading if exchange.reader else None
-    error: tuple[str | None, str | None] = (None, None)
-    if failure is not None:
-        error = (failure.code or failure.openai_type or str(failure.status), failure.message)
-    elif reading is not None and reading.failed:
-        error = (reading.error_type, reading.error_message)
-    return {
-        "http_response_status_code": exchange.status,
-        "error_type": error[0],
-        "error_message": error[1],
-        "gen_ai_response_finish_reasons": reading.finish_reasons if reading else (),
     }
 
 

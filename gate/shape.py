@@ -34,6 +34,8 @@ _PLACES: Mapping[Mode, str] = {
     "speech": "/v1/audio/speech",
 }
 
+_BACKGROUND = "Background responses can't be fetched from this gateway: leave out 'background'."
+
 
 def wrong_place(route: Route, deployment: Deployment) -> Failure | None:
     """A 400 when the model does something else than the route; an operator's own may do all."""
@@ -46,7 +48,9 @@ def wrong_place(route: Route, deployment: Deployment) -> Failure | None:
 
 
 def malformed(route: Route, asked: Mapping[str, Any]) -> Failure | None:
-    """A 400 when the conversation is not a list of messages."""
+    """A 400 when the conversation is not a list of messages, or is meant to be fetched later."""
+    if route.operation == "responses" and asked.get("background") not in (None, False):
+        return Failure(400, _BACKGROUND, "background_not_served")
     if route.operation == "responses":
         field, items = "input", asked.get("input")
         if isinstance(items, str):

@@ -34,24 +34,38 @@ class Flushed:
 def flush(spool: Path, lake: str) -> Flushed:
     """Bring closed and orphaned segments to the lake (`file:///...`).
 
-    Segments of living writers stay. Raises LakeError, also when another process is flushing;
-    what was not finished is done by the next run.
+    Segments of living writers stay, and one that can't be brought doesn't keep the others back.
+    Raises LakeError, also when another process is flushing; what was not finished is done by the
+    next run.
     """
     target = place.usage_folder(lake)
     total = Flushed()
+    failed: list[str] = []
     try:
         if not spool.is_dir():
             return total
         with _elected(spool), engine.connect() as connection:
             for segment in segments.find(spool):
-                total = _add(total, _flush_if_free(connection, segment, target))
+                try:
+                    total = _add(total, _flush_if_free(connection, segment, target))
+                except (OSError, duckdb.Error, LakeError) as error:
+                    failed.append(_what(error, segment.path))
             _remove_drafts(spool)
-    except OSError as error:
+    except (OSError, duckdb.Error) as error:
+        failed.append(_what(error, spool))
+    if failed:
+        more = f" (and {len(failed) - 1} more such)" if len(failed) > 1 else ""
         raise LakeError(
-            f"lake {target}: {error.strerror}: {error.filename}; mend it and type: "
+            f"lake {target}: {failed[0]}{more}; mend it and type: "
             "sekisho logs flush (the records wait in the spool)"
-        ) from error
+        )
     return total
+
+
+def _what(error: Exception, path: Path) -> str:
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename or path}"
+    return f"{' '.join(str(error).split())}: {path}"
 
 
 @contextmanager
@@ -98,7 +112,7 @@ def _store(connection: duckdb.DuckDBPyConnection, segment: Segment, target: Path
     written = sum(_write_day(connection, segment, target, day) for day in days)
     expected = len({record.request_id for record in good.values()})
     if written < expected:
-        raise LakeError(f"lake: {written} of {expected} records of {path} arrived; try again")
+        raise LakeError(f"{written} of {expected} records arrived")
     return Flushed(1, expected, len(days), len(bad))
 
 

@@ -1,14 +1,17 @@
 """The process beside the workers: brings finished records from the spool to the lake.
 
 `python -m sekisho.lake.ship SPOOL LAKE` works until its standard input ends, which it does when
-its parent stops or dies.
+its parent stops or dies. Signals that reach a whole group of processes don't end it: its last
+flush comes after the workers' last rows.
 """
 
 import logging
 import select
+import signal
 import sys
 from pathlib import Path
 
+from .. import log_lines
 from .flush import flush
 from .place import LakeError
 
@@ -27,11 +30,12 @@ def run(spool: Path, lake: str, every: float = EVERY_SECONDS) -> None:
             flush(spool, lake)
         except LakeError as error:
             log.error("%s", error)
+        except Exception as error:  # noqa: BLE001 - the next round may do better
+            log.error("flushing failed: %s", log_lines.in_one_line(error))
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    try:
-        run(Path(sys.argv[1]), sys.argv[2])
-    except KeyboardInterrupt:
-        flush(Path(sys.argv[1]), sys.argv[2])
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, signal.SIG_IGN)
+    log_lines.set_up()
+    run(Path(sys.argv[1]), sys.argv[2])

@@ -49,6 +49,8 @@ class Spool:
         self.folder = folder
         self.written = 0
         self.failed = 0
+        # Why the last record could not be written, in one line; None when it was, or could be.
+        self.trouble: str | None = None
         self._instance = re.sub("[^0-9A-Za-z]+", "_", instance)[:40]
         self._roll_bytes = roll_bytes
         self._roll_seconds = roll_seconds
@@ -64,18 +66,23 @@ class Spool:
                 self._write(self._segment(len(line)), line)
             except OSError as error:
                 self.failed += 1
+                self.trouble = f"spool {self.folder}: {error.strerror}"
                 raise SpoolError(
                     f"spool {self.folder}: {error.strerror}; record {record.request_id} is lost. "
                     "Free disk space or mend the folder; writing goes on by itself then"
                 ) from error
             self.written += 1
+            self.trouble = None
 
     def roll_if_due(self) -> None:
         """Close a segment that is old enough, so that it can go to the lake without new traffic.
 
-        Call it every few seconds. Raises SpoolError.
+        Call it every few seconds: it also finds out whether a spool that failed works again,
+        for no request comes to a gateway that says it is not ready. Raises SpoolError.
         """
         with self._lock:
+            if self.trouble is not None:
+                self._try_again()
             if self._open is not None and self._is_due(self._open, 0):
                 self._close()
 
@@ -83,6 +90,11 @@ class Spool:
         """Sync and close the segment; the next append begins another. Raises SpoolError."""
         with self._lock:
             self._close(sync=True)
+
+    def _try_again(self) -> None:
+        with contextlib.suppress(OSError):
+            self._segment(0)
+            self.trouble = None
 
     def _segment(self, more: int) -> _Open:
         found = self._open

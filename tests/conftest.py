@@ -1,5 +1,6 @@
 """Real parts that tests share: one simulator of the clouds and one gateway for the session."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from .gateway import Gateway, cloud_variables
 from .simulators import Simulator
+
+# Before any test imports LiteLLM, which would ask the network for its price map.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sekisho import settings
 
 from .gateway import Answer, sekisho
 
@@ -98,6 +99,21 @@ MISTAKES = {
         "SEKISHO_LAKE=/data (environment): must be file:///folder or s3://bucket/prefix",
         variables={"SEKISHO_LAKE": "/data"},
     ),
+    "a variable with a typo": Mistake(
+        "environment: unknown variable SEKISHO_MAX_BODY_BYTE: did you mean SEKISHO_MAX_BODY_BYTES?",
+        variables={"SEKISHO_MAX_BODY_BYTE": "5"},
+    ),
+    "a variable that nobody knows": Mistake(
+        "environment: unknown variable SEKISHO_QQQQQQ: docs/variables.md lists all",
+        variables={"SEKISHO_QQQQQQ": "5"},
+    ),
+    "a port as a variable": Mistake(
+        "environment: unknown variable SEKISHO_PORT: ", variables={"SEKISHO_PORT": "4000"}
+    ),
+    "a variable of a later version": Mistake(
+        "environment: SEKISHO_ALLOW_IPS is not in this version: unset it",
+        variables={"SEKISHO_ALLOW_IPS": "10.0.0.0/8"},
+    ),
     "a database that is no file": Mistake(
         "only a SQLite file works in this version",
         variables={"SEKISHO_DATABASE_URL": "postgresql://u:secret@db/keys"},
@@ -125,6 +141,27 @@ def test_a_mistake_is_one_line(home: Path, name: str) -> None:
     else:
         assert mistake.says in refused(answer, mistake.code)
     assert "secret" not in answer.err
+
+
+def test_variables_that_are_not_settings() -> None:
+    """A client's key, the workers' own, empty ones and those of Kubernetes are no typos."""
+    settings.load(
+        environ={
+            "SEKISHO_KEY": "sk-a",
+            "SEKISHO_RUN_DEMO": "1",
+            "SEKISHO_REDIS_URL": "",
+            "SEKISHO_SERVICE_HOST": "10.0.0.7",
+            "SEKISHO_SERVICE_PORT": "4000",
+            "SEKISHO_SERVICE_PORT_HTTP": "4000",
+            "SEKISHO_PORT": "tcp://10.0.0.7:4000",
+            "SEKISHO_PORT_4000_TCP": "tcp://10.0.0.7:4000",
+            "SEKISHO_PORT_4000_TCP_PROTO": "tcp",
+            "SEKISHO_PORT_4000_TCP_PORT": "4000",
+            "SEKISHO_PORT_4000_TCP_ADDR": "10.0.0.7",
+            "SEKISHO_METRICS_SERVICE_HOST": "10.0.0.8",
+            "SEKISHO_METRICS_PORT": "tcp://10.0.0.8:4001",
+        }
+    )
 
 
 def test_a_missing_file(home: Path) -> None:

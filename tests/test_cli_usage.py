@@ -126,6 +126,15 @@ def test_csv_for_spreadsheets(places: Places) -> None:
     )
 
 
+def test_csv_runs_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    """Text that a spreadsheet would run is quoted; numbers, nothing and other text stay."""
+    formulas = ["=1+1", "+1", "-1", "@a", "\tb"]
+    output.print_csv(["a"], [[cell] for cell in [*formulas, -1, Decimal("-0.5"), None, "a=b", ""]])
+    assert capsys.readouterr().out == ("a\n'=1+1\n'+1\n'-1\n'@a\n'\tb\n-1\n-0.5\n\"\"\na=b\n\"\"\n")
+    output.print_csv(["a"], [["\rc"]])
+    assert "'\rc" in capsys.readouterr().out  # in quotes or not: that depends on Python's version
+
+
 def test_until_a_date_includes_that_day(places: Places) -> None:
     """--until with today's date has today's requests, with yesterday's it has none of them."""
     today = datetime.now(UTC).date()

@@ -1,5 +1,7 @@
-"""LiteLLM's own success log is left out only when nobody reads it."""
+"""What LiteLLM gets to read: our callback always, its own success log only when it has readers."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +26,36 @@ def test_readers(litellm: dict[str, Any]) -> None:
 def test_our_own_configuration_reads_nothing() -> None:
     """The configuration that comes with Sekisho leaves it out."""
     assert not config.needs_litellm_log(config.load(environ={}, demo=True).litellm)
+
+
+OURS = "sekisho.callbacks.attempts.logger"
+
+
+@pytest.mark.parametrize(
+    ("written", "callbacks"),
+    [
+        ("{}", [OURS]),
+        ("{litellm_settings: {drop_params: true}}", [OURS]),
+        ("{litellm_settings: {callbacks: }}", [OURS]),
+        ("{litellm_settings: {callbacks: []}}", [OURS]),
+        ("{litellm_settings: {callbacks: langfuse}}", [OURS, "langfuse"]),
+        (f"{{litellm_settings: {{callbacks: [langfuse, {OURS}, s3]}}}}", [OURS, "langfuse", "s3"]),
+    ],
+)
+def test_our_callback_is_always_first(tmp_path: Path, written: str, callbacks: list[str]) -> None:
+    """No file that an operator edits can switch off what the bill is made of."""
+    (tmp_path / "x.yaml").write_text(written)
+    loaded = config.load(environ={"SEKISHO_CONFIG": str(tmp_path / "x.yaml")}, demo=True)
+    assert loaded.litellm["litellm_settings"]["callbacks"] == callbacks
+
+
+def test_nobody_else_may_read_what_litellm_reads(tmp_path: Path) -> None:
+    """File and folder belong to the user alone, also when they were more open before."""
+    loaded = config.load(environ={"SEKISHO_HOME": str(tmp_path)}, demo=True)
+    (tmp_path / "run").mkdir(mode=0o755)
+    (tmp_path / "run" / "own.yaml").write_text("old")
+    written = config.write_for_litellm(replace(loaded, litellm={"a": 1}), name="own.yaml")
+    assert (written, written.read_text()) == (tmp_path / "run" / "own.yaml", "a: 1\n")
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert written.parent.stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in written.parent.iterdir()] == ["own.yaml"]

@@ -1,13 +1,16 @@
 """The gate's small decisions: whose address, which key, which words, how many tokens."""
 
+import asyncio
 import json
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from sekisho.gate import credentials, errors, estimate, surface
+from sekisho.gate import clean, credentials, errors, estimate, surface
 from sekisho.gate.address import client_address
+from sekisho.gate.admitted import headers_of
+from sekisho.gate.body import Form, parse_form
 from sekisho.gate.errors import Failure
 from sekisho.gate.exchange import Exchange
 from sekisho.gate.readers.select import reader_for
@@ -56,7 +59,10 @@ def test_without_trusted_proxies_the_header_is_nothing() -> None:
         ({"authorization": "bearer   sk-a "}, "sk-a"),
         ({"authorization": "sk-a"}, "sk-a"),
         ({"authorization": "Basic dTpw"}, "Basic dTpw"),
-        ({"authorization": "Bearer "}, ""),
+        ({"authorization": "Bearer "}, None),
+        ({"authorization": "Bearer", "x-api-key": "sk-a"}, "sk-a"),
+        ({"authorization": "", "api-key": "sk-a"}, "sk-a"),
+        ({"authorization": "Bearer  ", "x-api-key": " ", "api-key": "sk-a"}, "sk-a"),
         ({"x-api-key": " sk-a "}, "sk-a"),
         ({"api-key": "sk-a"}, "sk-a"),
         ({"x-api-key": "sk-a", "api-key": "sk-b"}, "sk-a"),
@@ -69,6 +75,98 @@ def test_without_trusted_proxies_the_header_is_nothing() -> None:
 def test_which_key(headers: dict[str, str], expected: str | None) -> None:
     """The key stands where OpenAI's, Anthropic's and Azure's clients put it, nowhere else."""
     assert credentials.bearer(headers) == expected
+
+
+def test_headers_that_come_twice() -> None:
+    """Each proxy may add a line to X-Forwarded-For: all count, in order. Else the last counts."""
+    raw = [
+        (b"x-forwarded-for", b"198.51.100.1"),
+        (b"x-api-key", b"sk-a"),
+        (b"x-forwarded-for", b"203.0.113.7, 10.0.0.2"),
+        (b"x-api-key", b"sk-b"),
+    ]
+    assert headers_of(raw) == {
+        "x-forwarded-for": "198.51.100.1, 203.0.113.7, 10.0.0.2",
+        "x-api-key": "sk-b",
+    }
+
+
+def _form(fields: list[tuple[str, str]], files: list[str]) -> Form:
+    return Form(fields, [(name, ("a", name.encode(), "text/plain")) for name in files])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        _form([("model", "a"), ("model", "a")], []),
+        _form([("model[]", "a")], []),
+        _form([("model", "a"), ("model[b]", "a")], []),
+        _form([], ["model"]),
+        _form([("model", "a")], ["model"]),
+        _form([("model", "a")], ["model[]"]),
+    ],
+)
+def test_a_form_with_two_models(form: Form) -> None:
+    """The model that is allowed and priced is the only one that LiteLLM could read."""
+    with pytest.raises(Failure) as caught:
+        form.check_model()
+    failure = caught.value
+    assert (failure.status, failure.code) == (400, "invalid_form")
+    assert failure.message == "The form must have exactly one text field 'model'."
+
+
+def test_what_passes_of_a_form() -> None:
+    """Files pass in the parts that the API has, text in all others, and users become a hash."""
+    text = ("model", "language", "timestamp_granularities[]", "user", "user[a]", "api_base[a]")
+    parts = ["file", "image", "image[]", "mask", "mask[]", "file[]", "prompt", "api_base"]
+    form = _form([(name, "said") for name in (*text, "file", "image[]", "metadata[a]")], parts)
+    form.check_model()
+    keep = clean.Cleaner(["api_base"]).keeps_in_form
+    content, content_type = form.encode(keep, clean.FILE_PARTS, {"user": "u-1"})
+    kept = asyncio.run(parse_form(content, content_type))
+    assert kept.fields == [
+        ("model", "said"),
+        ("language", "said"),
+        ("timestamp_granularities[]", "said"),
+        ("user", "u-1"),
+        ("user[a]", "u-1"),
+    ]
+    assert [name for name, _ in kept.files] == ["file", "image", "image[]", "mask", "mask[]"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "",
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        'multipart/form-data; boundary="a\\"b"',
+        "multipart/form-data; boundary=\u00e9",
+        "multipart/form-data; boundary=" + "a" * 201,
+        "multipart/form-database; boundary=a",
+        "application/json; boundary=a",
+    ],
+)
+def test_a_form_without_a_boundary(content_type: str) -> None:
+    """What doesn't say how its parts are separated is no form."""
+    with pytest.raises(Failure) as caught:
+        asyncio.run(parse_form(b"--a--\r\n", content_type))
+    assert (caught.value.status, caught.value.code) == (400, "invalid_form")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=a",
+        'Multipart/Form-Data ;charset=unicode_escape; boundary="a"',
+        'multipart/form-data; boundary=a; charset="utf\0 8"',
+    ],
+)
+def test_a_form_in_any_charset(content_type: str) -> None:
+    """Only the boundary of the content type is believed: text is UTF-8."""
+    content = '--a\r\ncontent-disposition: form-data; name="b"\r\n\r\n関\\N\r\n--a--\r\n'
+    form = asyncio.run(parse_form(content.encode(), content_type))
+    assert (form.fields, form.files) == ([("b", "関\\N")], [])
 
 
 @pytest.mark.parametrize(

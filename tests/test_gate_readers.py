@@ -120,12 +120,12 @@ STREAMS: dict[str, tuple[type[Reader], bytes, Reading]] = {
     "chat": (
         Chat,
         sse(*CHAT, CHAT_USAGE, "[DONE]"),
-        Reading(OPENAI_USAGE, "chatcmpl-1", ("stop",), ended=True),
+        Reading(OPENAI_USAGE, ("stop",), ended=True),
     ),
     "chat with another line end": (
         Chat,
         sse(*CHAT, CHAT_USAGE, "[DONE]", newline="\r\n"),
-        Reading(OPENAI_USAGE, "chatcmpl-1", ("stop",), ended=True),
+        Reading(OPENAI_USAGE, ("stop",), ended=True),
     ),
     "chat, cut off": (Chat, sse(*CHAT[:2]), Reading()),
     "chat that fails": (
@@ -136,23 +136,23 @@ STREAMS: dict[str, tuple[type[Reader], bytes, Reading]] = {
     "messages": (
         Messages,
         sse(*MESSAGE),
-        Reading(CLAUDE_USAGE, "msg_1", ("end_turn",), ended=True),
+        Reading(CLAUDE_USAGE, ("end_turn",), ended=True),
     ),
     "messages with another line end": (
         Messages,
         sse(*MESSAGE, newline="\r\n"),
-        Reading(CLAUDE_USAGE, "msg_1", ("end_turn",), ended=True),
+        Reading(CLAUDE_USAGE, ("end_turn",), ended=True),
     ),
     "messages that fail": (Messages, sse(MESSAGE[1], MESSAGE_ERROR), Reading(**FAILED)),
     "responses": (
         Responses,
         sse(*RESPONSE),
-        Reading(OPENAI_USAGE, "resp_1", ("completed",), ended=True),
+        Reading(OPENAI_USAGE, ("completed",), ended=True),
     ),
     "responses that fail": (
         Responses,
         sse(*RESPONSE[:2], RESPONSE_ERROR, "[DONE]"),
-        Reading(None, "resp_1", ("failed",), **FAILED, ended=True),
+        Reading(None, ("failed",), **FAILED, ended=True),
     ),
 }
 

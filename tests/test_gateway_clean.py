@@ -235,8 +235,10 @@ def test_no_steering_parameter_gets_past_a_form(
     bracketed = {"metadata[tags]": "poison", "extra_body[api_key]": "poison"}
     whole = {"metadata": json.dumps(METADATA), "model": "gpt-4o-mini-transcribe"}
     form = {**every_name(), **bracketed, **whole}
-    poisoned = ("api_base", ("poison", b"poison", "text/plain"))
-    files = [("file", ("a.wav", sound(), "audio/wav")), poisoned]
+    poisoned = [
+        (name, ("poison", b"poison", "text/plain")) for name in ("api_base", "prompt", "file[a]")
+    ]
+    files = [*poisoned, ("file", ("a.wav", sound(), "audio/wav"))]
     answer = client.post("/v1/audio/transcriptions", data=form, files=files)
     assert answer.status_code == 200, answer.text
     assert answer.json()["text"]

@@ -32,6 +32,12 @@ MISTAKES: list[tuple[str, Json, int, str]] = [
         "A message in the request is not of the shape that the API defines.",
     ),
     ("/v1/messages", {"model": "nova-pro", "messages": "hello", "max_tokens": 9}, 400, SHAPE),
+    (
+        "/v1/responses",
+        {"model": "gpt-4.1", "input": "hello", "background": True},
+        400,
+        "Background responses can't be fetched from this gateway: leave out 'background'.",
+    ),
     ("/v1/responses", {"model": "nova-pro", "input": 7}, 400, "'input' must be a list of objects."),
     (
         "/v1/chat/completions",
@@ -75,6 +81,45 @@ def test_a_mistake_is_recorded_as_refused(gateway: Gateway, client: httpx.Client
     row = gateway.row(client.post("/v1/embeddings", json=body))
     assert (row.status, row.error_type) == ("refused", "wrong_kind_of_model")
     assert row.billed_cost == 0
+
+
+def test_an_answer_in_the_foreground(client: httpx.Client) -> None:
+    """`background: false` is what the gateway does anyway."""
+    body = {"model": "gpt-4.1", "input": "hello", "background": False}
+    answer = client.post("/v1/responses", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+_PART = b'--x\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+
+
+@pytest.mark.parametrize(
+    ("content_type", "parts", "words"),
+    [
+        ("multipart/form-data", [], "The form's content type has no valid boundary."),
+        ("text/plain; boundary=x", [], "The body must be multipart/form-data."),
+        ("multipart/form-data; boundary=x; charset=unicode_escape", [], "names no model"),
+        ('multipart/form-data; boundary=x; charset="utf\t8"', [], "names no model"),
+        (
+            "multipart/form-data; boundary=x",
+            [(b"model", b"", b"whisper-1"), (b"model", b"", b"gpt-4o-transcribe")],
+            "The form must have exactly one text field 'model'.",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            [(b"model", b'; filename="m"', b"whisper-1")],
+            "The form must have exactly one text field 'model'.",
+        ),
+    ],
+)
+def test_a_mistake_in_a_form(
+    client: httpx.Client, content_type: str, parts: list[tuple[bytes, ...]], words: str
+) -> None:
+    """A form that can't be read in one way only is refused, whatever its content type says."""
+    content = b"".join(_PART % part for part in [*parts, (b"a", b"", b"b")]) + b"--x--\r\n"
+    headers = {"content-type": content_type}
+    answer = client.post("/v1/audio/transcriptions", content=content, headers=headers)
+    assert (answer.status_code, words in answer.text) == (400, True), answer.text
 
 
 def test_a_stream_names_the_alias(client: httpx.Client) -> None:

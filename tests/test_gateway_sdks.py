@@ -151,6 +151,16 @@ def test_transcription(oai: openai.OpenAI) -> None:
     assert answer.text
 
 
+def test_transcription_as_text(oai: openai.OpenAI) -> None:
+    """A transcript that is asked for as text is text, not JSON."""
+    answer = oai.audio.transcriptions.create(
+        model="gpt-4o-mini-transcribe",
+        file=("a.wav", sound(), "audio/wav"),
+        response_format="text",
+    )
+    assert answer == "This is a simulated answer.\n"
+
+
 def test_speech(oai: openai.OpenAI) -> None:
     """Text becomes sound."""
     answer = oai.audio.speech.create(model="tts-1", voice="alloy", input="Good day")

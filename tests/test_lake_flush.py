@@ -132,6 +132,40 @@ def test_a_request_written_twice_in_a_segment_counts_once(spool: Path, lake: Pat
     assert query.latest(lake.as_uri(), spool, 10) == [later]
 
 
+def test_a_bad_segment_keeps_no_other_back(
+    spool: Path, lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be read or stored is named, the first one whole; all the rest arrives."""
+    write(spool, [record("a")])
+    (spool / "0-first.closed").mkdir()
+    (spool / "9-last.closed").mkdir()
+    with pytest.raises(LakeError) as caught:
+        flush(spool, lake.as_uri())
+    assert f"Is a directory: {spool / '0-first.closed'} (and 1 more such); mend it" in str(
+        caught.value
+    )
+    assert lake_ids(lake) == ["a"]
+
+    for name in ("0-first.closed", "9-last.closed"):
+        (spool / name).rmdir()
+    for name in ("b", "c"):
+        write(spool, [record(name)])
+    read = codec.record_or_none
+
+    def sometimes(line: bytes) -> Record | None:
+        if b'"b"' in line:
+            raise duckdb.IOException("of\nduckdb")
+        return read(line)
+
+    monkeypatch.setattr(codec, "record_or_none", sometimes)
+    with pytest.raises(LakeError, match=f"of duckdb: {spool}"):
+        flush(spool, lake.as_uri())
+    assert lake_ids(lake) == ["a", "c"]
+    monkeypatch.undo()
+    flush(spool, lake.as_uri())
+    assert lake_ids(lake) == ["a", "b", "c"]
+
+
 def test_a_living_writers_segment_stays(spool: Path, lake: Path) -> None:
     """A segment that a writer holds is left to it, and its records are found where they are."""
     writer = Spool(spool, "host")

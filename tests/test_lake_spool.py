@@ -154,6 +154,29 @@ def test_a_folder_that_is_not_ours_is_one_line(tmp_path: Path) -> None:
     assert (spool.written, spool.failed) == (0, 1)
 
 
+def test_trouble_lasts_until_the_spool_works_again(tmp_path: Path) -> None:
+    """A failed record makes trouble known; it goes with a good one, and without any traffic."""
+    folder = tmp_path / "spool"
+    spool = Spool(folder, "host")
+    for traffic in (True, False):
+        folder.touch()
+        with pytest.raises(SpoolError):
+            spool.append(record("a"))
+        assert str(spool.trouble) == f"spool {folder}: File exists"
+        spool.roll_if_due()
+        assert str(spool.trouble) == f"spool {folder}: File exists"
+        folder.unlink()
+        if traffic:
+            spool.append(record("b"))
+        else:
+            spool.roll_if_due()
+        assert not spool.trouble
+        spool.close()
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+
+
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
     """When the disk takes half a line, it is taken back, told, and the next one may succeed."""
     size = len(codec.encode(record("a")))

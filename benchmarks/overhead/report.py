@@ -54,7 +54,7 @@ def conditions(options: Options, deployments: int) -> dict[str, str]:
         f"LiteLLM {version('litellm')} in both, one worker each",
         "Models": f"{deployments} deployments in both, one of them the local upstream",
         "Requests": f"{options.rounds} rounds of {options.requests} plain and {options.streams} "
-        f"streamed requests to each system, {options.connections} connections, closed loop",
+        f"streamed ones to each, {options.connections} connections, closed loop",
         "Answers": f"{options.chunks} chunks with {pause} before each; plain answers take as long",
     }
 

@@ -18,13 +18,16 @@ class Reading:
     """What an answer has told so far; `ended` when the API's own last event has been seen."""
 
     usage: Usage | None = None
-    response_id: str | None = None
     finish_reasons: tuple[str, ...] = ()
     error_type: str | None = None
     error_message: str | None = None
     ended: bool = False
     instead: bytes | None = None
-    """A body that the client gets instead of LiteLLM's, which tells more than the API has."""
+    """A body that the client gets instead of LiteLLM's, which is not what the API defines."""
+    content_type: bytes | None = None
+    """The content type of `instead`, when it is another one."""
+    measured_here: bool = False
+    """Whether `usage` rests on a measure of ours, as the length of a sound file's header."""
 
     @property
     def failed(self) -> bool:

@@ -31,7 +31,6 @@ class Chat:
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
-        self.reading.response_id = body.get("id")
         self.reading.usage = usage_of(child(body, "usage"), body)
         self.reading.finish_reasons = _finish_reasons(body)
         self.reading.ended = True
@@ -53,7 +52,6 @@ class Chat:
                 continue
             self.reading.finish_reasons = _finish_reasons(event) or self.reading.finish_reasons
             if event.get("usage"):
-                self.reading.response_id = event.get("id")
                 self.reading.usage = usage_of(event["usage"], event)
             silent = _says_nothing(event)
         drop = silent and not self.wants_usage

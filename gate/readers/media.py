@@ -49,7 +49,6 @@ class Rerank(_Whole):
         billed = child(child(body, "meta"), "billed_units")
         # LiteLLM says 1 for every Bedrock ranking, whose answer has no count of its own.
         queries = max(count(billed, "search_units"), -(-self._documents // 100), 1)
-        self.reading.response_id = body.get("id")
         self.reading.usage = Usage(queries=queries)
         self.reading.ended = True
 
@@ -86,10 +85,15 @@ class Images(_Whole):
 
 
 class Transcription(_Whole):
-    """Reads a transcript: tokens where the model reports them, and the seconds of sound."""
+    """Reads a transcript: tokens where the model reports them, and the seconds of sound.
 
-    def __init__(self, sound: bytes) -> None:
+    `plain` tells that the client asked for `text`, `srt` or `vtt`, which the API answers as plain
+    text; LiteLLM wraps them in JSON.
+    """
+
+    def __init__(self, sound: bytes, plain: bool = False) -> None:
         super().__init__()
+        self._plain = plain
         self._seconds = seconds_of(sound)
 
     def whole(self, body: Json) -> None:
@@ -97,7 +101,12 @@ class Transcription(_Whole):
         usage = child(body, "usage")
         tokens = responses.usage_of(usage, body) if count(usage, "input_tokens") else None
         reported = tokens or Usage()
-        seconds = usage.get("seconds") or body.get("duration") or self._seconds
+        told = usage.get("seconds") or body.get("duration")
+        seconds = told or self._seconds
+        self.reading.measured_here = tokens is None and not told
+        if self._plain and isinstance(body.get("text"), str):
+            self.reading.instead = body["text"].encode()
+            self.reading.content_type = b"text/plain; charset=utf-8"
         self.reading.usage = replace(reported, seconds=Decimal(str(seconds or 0)))
         self.reading.ended = True
 

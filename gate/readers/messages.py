@@ -19,7 +19,6 @@ class Messages:
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
-        self.reading.response_id = body.get("id")
         self.reading.usage = usage_of(child(body, "usage"))
         self.reading.finish_reasons = _reasons(body.get("stop_reason"))
         self.reading.ended = True
@@ -38,7 +37,6 @@ class Messages:
     def _event(self, event: Json) -> None:
         kind = event.get("type")
         if kind == "message_start":
-            self.reading.response_id = child(event, "message").get("id")
             self._merge(child(child(event, "message"), "usage"))
         elif kind == "message_delta":
             self._merge(child(event, "usage"))
@@ -93,6 +91,8 @@ class TokenCount:
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
+        if not isinstance(body.get("input_tokens"), int):
+            return  # an answer of another shape is no count
         self.counted = count(body, "input_tokens")
         self.reading.instead = orjson.dumps({"input_tokens": self.counted})
         self.reading.usage = Usage()

@@ -34,7 +34,6 @@ class Responses:
 
     def whole(self, body: Json) -> None:
         """Read a complete answer, or the response object of a stream's last event."""
-        self.reading.response_id = body.get("id")
         self.reading.usage = usage_of(child(body, "usage"), body)
         status = body.get("status")
         self.reading.finish_reasons = (status,) if isinstance(status, str) else ()

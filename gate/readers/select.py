@@ -31,7 +31,8 @@ def reader_for(route: Route, asked: Mapping[str, Any], upload: bytes = b"") -> R
         case "image_generation" | "image_edit":
             return media.Images(asked)
         case "transcription":
-            return media.Transcription(upload)
+            plain = asked.get("response_format") in ("text", "srt", "vtt")
+            return media.Transcription(upload, plain)
         case "speech":
             return media.Speech(str(asked.get("input", "")))
         case other:

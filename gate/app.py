@@ -47,6 +47,7 @@ class Gate:
     cleaner: clean.Cleaner
     recorder: Recorder
     inner: ASGIApp
+    master_key: str
     ready: Callable[[], str | None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +108,7 @@ class Gate:
         """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
         content = await bodies.read(receive, self.settings.max_body_bytes)
         assert exchange.identity is not None
-        who = clean.user_hash(exchange.identity.owner or exchange.identity.alias)
+        who = clean.user_hash(exchange.identity.owner or exchange.identity.alias, self.master_key)
         if exchange.route.body == "multipart":
             admitted = await self._admit_form(exchange, content, who)
         else:

@@ -6,6 +6,7 @@ logging off, or set its own price.
 """
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -258,9 +259,14 @@ def answer_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value in headers if name.lower() in _ANSWER_HEADERS]
 
 
-def user_hash(end_user: str) -> str:
-    """A stable stand-in for an end user's id or e-mail, for the provider's abuse detection."""
-    return "u-" + hashlib.sha256(end_user.encode()).hexdigest()[:32]
+def user_hash(end_user: str, secret: str) -> str:
+    """A stable stand-in for an end user's id or e-mail, for the provider's abuse detection.
+
+    `secret` is the gateway's master key: without one, whoever has a list of addresses could tell
+    whose the stand-ins are.
+    """
+    digest = hmac.new(secret.encode(), f"end user:{end_user}".encode(), hashlib.sha256)
+    return "u-" + digest.hexdigest()[:32]
 
 
 def claimed_user(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:

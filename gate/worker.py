@@ -56,6 +56,7 @@ class Worker:
             cleaner=clean.Cleaner(litellm_app.litellm_fields()),
             recorder=Recorder(fleet, self._spool, instance),
             inner=litellm_app.build(),
+            master_key=os.environ["LITELLM_MASTER_KEY"],
             ready=self._trouble,
         )
 

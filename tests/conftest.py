@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .gateway import Gateway, cloud_variables
+from .gateway import MASTER_KEY, Gateway, cloud_variables
 from .simulators import Simulator
 
 # Before any test imports LiteLLM, which would ask the network for its price map.
@@ -25,7 +25,8 @@ def clouds() -> Iterator[Simulator]:
 def gateway(clouds: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with all clouds and the demo model."""
     home = tmp_path_factory.mktemp("gateway")
-    with Gateway.start(home, "--demo", variables=cloud_variables(clouds)) as running:
+    variables = {**cloud_variables(clouds), "SEKISHO_MASTER_KEY": MASTER_KEY}
+    with Gateway.start(home, "--demo", variables=variables) as running:
         yield running
 
 

@@ -20,6 +20,9 @@ from .simulators import PROJECT, Simulator
 
 # The interpreter's own folder, then the system's: a gateway under test sees no variable of ours.
 T = TypeVar("T")
+
+# The shared gateway's, so that what it derives from it can be written out in tests.
+MASTER_KEY = "sk-master-of-the-tests"
 _PATH = os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin"))
 
 

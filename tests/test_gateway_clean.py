@@ -332,8 +332,9 @@ def test_headers_stay_at_the_gate(
     assert (row.end_user_email, row.end_user_source) == ("hanako@example.com", "key")
 
 
-# The stable stand-in for hanako@example.com: "u-" and 32 digits of its SHA-256.
-HANAKO = "u-3a115c1ed0035cb37d11dc30ac7aa7cb"
+# The stable stand-in for hanako@example.com: "u-" and 32 digits of the HMAC-SHA-256 of
+# "end user:hanako@example.com" with the gateway's master key, as openssl computes it.
+HANAKO = "u-be780f9e3fef5ea9f3d0798e8dd323d1"
 CLAIMS: dict[str, tuple[str, Json, Json, Callable[[Json], object]]] = {
     "user in chat": (
         "/v1/chat/completions",

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import wraps
 from typing import Any
 
+import orjson
 from fastapi import Depends, FastAPI, Response
 from fastapi.encoders import jsonable_encoder
 from starlette.types import ASGIApp
@@ -106,7 +107,5 @@ def _with_proven_identity(handler: Handler) -> Handler:
 
 def _json(answer: dict[str, Any]) -> Response:
     """A JSON answer without FastAPI's walk through every value of it."""
-    import orjson
-
     content = orjson.dumps(answer, default=jsonable_encoder, option=orjson.OPT_NON_STR_KEYS)
     return Response(content, media_type="application/json")

@@ -1,8 +1,6 @@
 """What a client can't say: parameters that would steer LiteLLM, and who its end user is."""
 
-import io
 import json
-import wave
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -14,6 +12,7 @@ from sekisho.gate import clean
 from .gateway import Gateway
 from .installed import parameters
 from .simulators import Simulator
+from .simulators.media import wav
 
 Json = dict[str, Any]
 
@@ -111,17 +110,6 @@ def every_name() -> Json:
     names = sorted({*parameters(), *clean.Cleaner(()).denied, *NAMED} - {"metadata"})
     assert len(names) > 400
     return {name: f"poison-{number}" for number, name in enumerate(names)}
-
-
-def sound() -> bytes:
-    """One second of silence."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(b"\0\0" * 8000)
-    return file.getvalue()
 
 
 def poisons(kind: str) -> Json:
@@ -238,7 +226,7 @@ def test_no_steering_parameter_gets_past_a_form(
     poisoned = [
         (name, ("poison", b"poison", "text/plain")) for name in ("api_base", "prompt", "file[a]")
     ]
-    files = [*poisoned, ("file", ("a.wav", sound(), "audio/wav"))]
+    files = [*poisoned, ("file", ("a.wav", wav(1), "audio/wav"))]
     answer = client.post("/v1/audio/transcriptions", data=form, files=files)
     assert answer.status_code == 200, answer.text
     assert answer.json()["text"]

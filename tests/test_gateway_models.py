@@ -6,8 +6,6 @@ cost in USD, worked out by hand from the provider's price list, with the working
 
 import asyncio
 import csv
-import io
-import wave
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from sekisho.providers.deployment import Deployment
 
 from .gateway import Gateway, cloud_variables, until
 from .simulators import Simulator
-from .simulators.media import PNG
+from .simulators.media import PNG, wav
 
 Json = dict[str, Any]
 Units = Mapping[str, str]
@@ -308,13 +306,7 @@ def _edits(request: Request) -> Json:
 
 def _transcriptions(request: Request) -> Json:
     """The directive stands behind the sound, in the file."""
-    sound = io.BytesIO()
-    with wave.open(sound, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(1)
-        file.setframerate(8000)
-        file.writeframes(bytes(8000 * int(request.counts["seconds"])))
-    upload = sound.getvalue() + _directive(request).encode()
+    upload = wav(int(request.counts["seconds"])) + _directive(request).encode()
     return {"data": {"model": request.alias}, "files": {"file": ("a.wav", upload, "audio/wav")}}
 
 

@@ -1,7 +1,5 @@
 """The official SDKs work against the gateway unchanged, on every API that it serves."""
 
-import io
-import wave
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -12,6 +10,7 @@ import pytest
 
 from .gateway import Gateway
 from .simulators import Simulator
+from .simulators.media import wav
 
 WEATHER: dict[str, object] = {
     "type": "object",
@@ -32,17 +31,6 @@ def claude(gateway: Gateway, key: str) -> Iterator[anthropic.Anthropic]:
     """Anthropic's SDK, set up as its documentation says."""
     with anthropic.Anthropic(base_url=gateway.url, api_key=key, max_retries=0) as client:
         yield client
-
-
-def sound() -> bytes:
-    """Two seconds of silence."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(8000)
-        out.writeframes(b"\0\0" * 16000)
-    return file.getvalue()
 
 
 def test_chat(oai: openai.OpenAI, gateway: Gateway) -> None:
@@ -146,7 +134,7 @@ def test_image_edit(oai: openai.OpenAI) -> None:
 def test_transcription(oai: openai.OpenAI) -> None:
     """Speech becomes text."""
     answer = oai.audio.transcriptions.create(
-        model="gpt-4o-mini-transcribe", file=("a.wav", sound(), "audio/wav")
+        model="gpt-4o-mini-transcribe", file=("a.wav", wav(2), "audio/wav")
     )
     assert answer.text
 
@@ -155,7 +143,7 @@ def test_transcription_as_text(oai: openai.OpenAI) -> None:
     """A transcript that is asked for as text is text, not JSON."""
     answer = oai.audio.transcriptions.create(
         model="gpt-4o-mini-transcribe",
-        file=("a.wav", sound(), "audio/wav"),
+        file=("a.wav", wav(2), "audio/wav"),
         response_format="text",
     )
     assert answer == "This is a simulated answer.\n"

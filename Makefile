@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Type checkers don't follow setuptools' editable install; this folder shows them the package.
 TYPES := $(VENV)/types
 
-.PHONY: run test check pytest format docs lock bench clean
+.PHONY: run test check pytest test-outage format docs lock bench clean
 
 run: $(VENV)/installed  ## The gateway with the demo model, a key, and a curl to try.
 	$(BIN)/sekisho up --demo
@@ -19,7 +19,11 @@ check: $(VENV)/installed  ## Linter, formatter and type checkers.
 	$(BIN)/pyright
 
 pytest: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not serial and not long' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'serial and not long'
+
+test-outage: $(VENV)/installed  ## Outages and crashes at their full length, some minutes.
+	$(BIN)/python -m pytest -m long
 
 format: $(VENV)/installed  ## Sort imports and lay out the code.
 	$(BIN)/ruff check --fix .

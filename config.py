@@ -15,9 +15,6 @@ from typing import Any
 import yaml
 
 from . import settings
-from .known_sections import KNOWN
-from .pricing.overrides import own_price
-from .providers import entries, loader
 from .providers.deployment import Deployment, Skipped
 from .settings import Settings
 from .untyped import mapping, sequence
@@ -39,6 +36,10 @@ _DEMO_MODEL = {
 
 # `environment_variables`, `include` and the like would be a second way to say what we read here.
 _SECTIONS = ("model_list", "litellm_settings", "router_settings", "general_settings")
+
+
+# libyaml's reads a file of many models ten times as fast; PyYAML is also built without it.
+_LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ConfigurationError(ValueError):
@@ -125,10 +126,20 @@ def write_for_litellm(configuration: Configuration, name: str = "litellm.yaml") 
     return draft.replace(folder / name)
 
 
+def forget_old_files(home: Path) -> None:
+    """Delete the files of workers that were killed; no gateway runs with this folder now."""
+    for old in (home / "run").glob("litellm*.yaml*"):
+        old.unlink(missing_ok=True)
+
+
 def _models(
     written: Mapping[str, Any], path: Path, environ: Mapping[str, str], demo: bool
 ) -> tuple[tuple[Deployment, ...], tuple[Skipped, ...]]:
     """The models of the included files, of the file itself, and the demo."""
+    # Imported here, as commands that need no models are started often.
+    from .pricing.overrides import own_price
+    from .providers import entries, loader
+
     found = [entry for file in _included(written, path) for entry in entries.read(file)]
     own = [*(written.get("model_list") or ()), *([_DEMO_MODEL] if demo else ())]
     loaded = loader.place_all([*found, *entries.check(own, path.name)], environ)
@@ -175,7 +186,7 @@ def _for_providers(chosen: Settings, environ: Mapping[str, str]) -> Mapping[str,
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        parsed: object = yaml.safe_load(path.read_text())
+        parsed: object = yaml.load(path.read_text(), Loader=_LOADER)  # noqa: S506 - a safe one
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path}: there is no such file; 'sekisho init DIR' makes one to edit"
@@ -191,6 +202,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_sections(written: Mapping[str, Any], path: Path) -> None:
     """Refuse every key that neither we nor LiteLLM know."""
+    from .known_sections import KNOWN  # reads a file
+
     settings.refuse_unknown(written, ("sekisho", "include", *_SECTIONS), f"{path.name}:")
     for name in _SECTIONS[1:]:
         found = _section(written, name, path)
@@ -226,3 +239,31 @@ def needs_litellm_log(litellm: Mapping[str, Any]) -> bool:
         return True
     models = [mapping(model.get("litellm_params")) for model in sequence(litellm.get("model_list"))]
     return any({"rpm", "tpm", "max_budget"} & model.keys() for model in models)
+
+
+def fallbacks(litellm: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The aliases that LiteLLM may ask instead of an alias, theirs included."""
+    direct: dict[str, list[str]] = {}
+    everywhere: list[str] = []
+    for section in ("litellm_settings", "router_settings"):
+        written = mapping(litellm.get(section))
+        everywhere += [str(name) for name in sequence(written.get("default_fallbacks"))]
+        for kind in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+            for entry in sequence(written.get(kind)):
+                for alias, names in mapping(entry).items():
+                    direct.setdefault(alias, []).extend(map(str, sequence(names)))
+    everywhere += direct.get("*", [])
+    aliases = {str(mapping(model).get("model_name")) for model in sequence(litellm["model_list"])}
+    return {a: _reached(a, direct, everywhere) for a in aliases if everywhere or a in direct}
+
+
+def _reached(
+    alias: str, direct: Mapping[str, Sequence[str]], everywhere: Sequence[str]
+) -> tuple[str, ...]:
+    found, waiting = [alias], [alias]
+    while waiting:
+        for name in (*direct.get(waiting.pop(), ()), *everywhere):
+            if name not in found:
+                found.append(name)
+                waiting.append(name)
+    return tuple(found[1:])

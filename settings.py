@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 
+from .keys import policy as policies
+from .keys.networks import Network
+from .keys.policy import Policy
 from .untyped import sequence
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class SettingsError(ValueError):
@@ -79,8 +81,32 @@ def _bytes(text: str) -> int:
     return value
 
 
+def _tokens(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("must be a whole number of tokens, or 0")
+    return value
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        parts = urlsplit(text)
+        if text and (parts.scheme not in schemes or not parts.hostname or parts.port == 0):
+            raise ValueError(f"must be a URL that begins with {' or '.join(schemes)}://")
+        return text
+
+    return parse
+
+
+def _time_zone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("must be a name of the IANA time zone database, as Asia/Tokyo") from None
 
 
 def _lake(text: str) -> str:
@@ -106,8 +132,38 @@ VARIABLES = (
         "SEKISHO_DATABASE_URL",
         str,
         "",
-        "SQLAlchemy URL of the key store. Empty: SQLite in `SEKISHO_HOME`.",
+        "URL of the key store. `postgresql://user@host/name` when several machines share it. "
+        "Empty: SQLite in `SEKISHO_HOME`.",
         secret=True,
+    ),
+    Variable(
+        "SEKISHO_REDIS_URL",
+        _url("redis", "rediss"),
+        "",
+        "Redis for rate limits that several machines share. Empty: each machine counts for itself, "
+        "in a file that all its workers share.",
+        secret=True,
+    ),
+    Variable(
+        "SEKISHO_TIME_ZONE",
+        _time_zone,
+        "UTC",
+        "Time zone in which the days and months of budgets begin (`Asia/Tokyo`). The log's days "
+        "are always UTC.",
+    ),
+    Variable(
+        "SEKISHO_BUDGET_WEBHOOK",
+        _url("https", "http"),
+        "",
+        "Where to POST a line of JSON (`text`, as Slack takes it) when 80 % of a budget are spent.",
+        secret=True,
+    ),
+    Variable(
+        "SEKISHO_BUDGET_MAX_TOKENS",
+        _tokens,
+        "32000",
+        "The longest answer, in tokens, of a request that counts against a budget and names no "
+        "limit (`max_tokens`) itself; 0: as long as the model can. So much is held of the budget.",
     ),
     Variable(
         "SEKISHO_MASTER_KEY",
@@ -150,6 +206,19 @@ VARIABLES = (
         "Networks (CIDR) of the proxies whose `X-Forwarded-For` is believed.",
     ),
     Variable(
+        "SEKISHO_ALLOW_IPS",
+        _networks,
+        "",
+        "Networks (CIDR, IPv4 and IPv6) that may use the gateway at all. Empty: every one. Health "
+        "checks are answered from everywhere.",
+    ),
+    Variable(
+        "SEKISHO_METRICS_IPS",
+        _networks,
+        "127.0.0.0/8 ::1/128",
+        "Networks (CIDR) that may read `/metrics`; for others there is no such route.",
+    ),
+    Variable(
         "SEKISHO_MAX_BODY_BYTES",
         _bytes,
         "104857600",
@@ -166,10 +235,8 @@ VARIABLES = (
 
 _NOT_YET = frozenset(
     {
-        "SEKISHO_ALLOW_IPS",
         "SEKISHO_LOG_BODIES",
         "SEKISHO_OPENWEBUI_JWT_SECRET",
-        "SEKISHO_REDIS_URL",
     }
 )
 
@@ -188,14 +255,21 @@ class Settings:
     home: Path
     config: Path | None
     database_url: str
+    redis_url: str
+    time_zone: ZoneInfo
+    budget_webhook: str
+    budget_max_tokens: int
     master_key: str
     lake: str
     clouds: tuple[str, ...]
     bedrock_profile: str
     azure_zone: str
     trusted_proxies: tuple[Network, ...]
+    allow_ips: tuple[Network, ...]
+    metrics_ips: tuple[Network, ...]
     max_body_bytes: int
     drain_seconds: float
+    policy: Policy
     origins: tuple[Origin, ...] = ()
 
     @property
@@ -228,7 +302,8 @@ def load(
     """
     section = section or {}
     _refuse_unknown_variables(environ)
-    refuse_unknown(section, [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"], section_name)
+    keys = [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"]
+    refuse_unknown(section, [*keys, "limits"], section_name)
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     for variable in VARIABLES:
@@ -239,7 +314,11 @@ def load(
     home: Path = values["home"]
     values["database_url"] = values["database_url"] or f"sqlite:///{home / 'keys.db'}"
     values["lake"] = values["lake"] or (home / "lake").as_uri()
-    return Settings(**values, origins=tuple(origins))
+    try:
+        policy = policies.read(section.get("limits"), f"{section_name} limits:")
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
+    return Settings(**values, policy=policy, origins=tuple(origins))
 
 
 def _choose(
@@ -265,7 +344,8 @@ def _parse(variable: Variable, text: str, source: str) -> object:
     try:
         return variable.parse(text)
     except ValueError as error:
-        raise SettingsError(f"{variable.name}={text} ({source}): {error}") from None
+        shown = "..." if variable.secret else text
+        raise SettingsError(f"{variable.name}={shown} ({source}): {error}") from None
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:

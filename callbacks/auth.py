@@ -48,7 +48,7 @@ def as_litellm(identity: Identity) -> UserAPIKeyAuth:
 
 async def _ask_store(request: Request, api_key: str | None) -> Identity:
     try:
-        decision = _keyring().check(api_key, datetime.now(UTC))
+        decision = _keyring().check_now(api_key, datetime.now(UTC))
     except KeysUnavailable as error:
         raise ProxyException(str(error), "server_error", None, 503) from error
     if isinstance(decision, Identity):

@@ -100,18 +100,42 @@ def _keys(found: config.Configuration) -> Iterator[Check]:
     from ..keys.database import sqlite_path
     from ..keys.store import Store
 
+    url = found.settings.database_url
     try:
-        if not sqlite_path(found.settings.database_url).exists():
+        path = sqlite_path(url)
+        if path is not None and not path.exists():
             yield Check("keys", "note", "no key store yet", "The first 'sekisho up' makes it.")
             return
-        store = Store(found.settings.database_url)
-        rows = store.list()
-        store.close()
+        with Store(url) as store:
+            count, kind = store.count(), store.database.dialect
     except KeysError as error:
-        yield Check("keys", "fail", str(error), "Restore keys.db from a backup, or move it away.")
+        yield Check("keys", "fail", str(error), "Running gateways know their keys for 5 minutes.")
         return
-    remedy = "" if rows else "Issue one: sekisho keys issue --alias NAME --owner EMAIL"
-    yield Check("keys", "ok" if rows else "note", output.counted(len(rows), "key"), remedy)
+    remedy = "" if count else "Issue one: sekisho keys issue --alias NAME --owner EMAIL"
+    state: State = "ok" if count else "note"
+    yield Check("keys", state, f"{output.counted(count, 'key')}, {kind}", remedy)
+
+
+def _limits(found: config.Configuration) -> Iterator[Check]:
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    settings = found.settings
+    if not settings.redis_url:
+        words = "counted by this machine for all its workers"
+        if settings.database_url.startswith("sqlite:"):
+            yield Check("rate limits", "ok", words)
+        else:
+            yield Check("rate limits", "note", words, "Several machines? Set SEKISHO_REDIS_URL.")
+        return
+    try:
+        with Redis.from_url(settings.redis_url, socket_timeout=3) as server:
+            server.ping()
+    except (RedisError, ValueError) as error:
+        words = f"Redis can't be used: {type(error).__name__}"
+        yield Check("rate limits", "fail", words, "Until then each machine counts for itself.")
+        return
+    yield Check("rate limits", "ok", "shared through Redis")
 
 
 def _models(found: config.Configuration) -> Iterator[Check]:
@@ -166,7 +190,7 @@ def _gateway(found: config.Configuration) -> Iterator[Check]:
         return
     try:
         answer = httpx.get(here.url + "/health/readiness", timeout=5, trust_env=False)
-        state: State = "ok" if answer.status_code == 200 else "fail"
+        state: State = "ok" if '"healthy"' in answer.text else "fail"
         detail = f"{here.url} answers {answer.text}"
     except httpx.HTTPError as error:
         state, detail = "fail", f"{here.url} does not answer: {type(error).__name__}"
@@ -177,6 +201,7 @@ _GROUPS: tuple[Callable[[config.Configuration], Iterator[Check]], ...] = (
     _software,
     _state_folder,
     _keys,
+    _limits,
     _models,
     _prices,
     _lake,

@@ -32,8 +32,8 @@ def demo_key(settings: Settings) -> str:
 
 
 def _demo_key(store: Store, now: datetime) -> str:
-    for row in store.list():
-        if row.created_by == _DEMO and row.revoked_at is None:
+    for row in store.list(text="demo-", team="demo", state="active", now=now):
+        if row.created_by == _DEMO:
             store.revoke(row.identity.key_id, by=_DEMO, now=now)
     issued = store.issue(
         alias=f"demo-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",

@@ -14,7 +14,7 @@ _COMMANDS = {
     "up": "up:up",
     "init": "init:init",
     "doctor": "doctor:doctor",
-    "keys": "keys:keys",
+    "keys": "keys.commands:keys",
     "models": "models:models",
     "prices": "prices:prices",
     "usage": "usage:usage",

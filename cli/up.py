@@ -2,11 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from .. import config
-from ..gate import entry, running, server
+from ..gate import entry, metrics, running, server
 from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
@@ -49,6 +50,34 @@ def up(
 ) -> None:
     """Start the gateway: keys, prices and the log in front of LiteLLM."""
     found = configuration(ctx, demo, config=config_file)
+    home = found.settings.home
+    try:
+        with running.alone(home):
+            sys.exit(_up(ctx, found, config_file, host, port, workers, demo, allow_unpriced))
+    except running.InUse:
+        raise Problem(
+            f"SEKISHO_HOME={home} is in use by another gateway{_where(home)}; stop that one, or "
+            "give this one a folder of its own with --home"
+        ) from None
+    except OSError as error:
+        raise Problem(
+            f"SEKISHO_HOME={home} can't be used: {error.strerror}; "
+            "point it at a folder that this user may write"
+        ) from None
+
+
+def _up(
+    ctx: click.Context,
+    found: config.Configuration,
+    config_file: str | None,
+    host: str,
+    port: int,
+    workers: int,
+    demo: bool,
+    allow_unpriced: bool,
+) -> int:
+    """Everything in order, until the gateway is stopped; its exit code."""
+    settings = found.settings
     _prepare_state(found)
     _refuse_unpriced(found, allow_unpriced)
     _tell_skipped(found, demo)
@@ -68,10 +97,14 @@ def up(
     address = server.address(listener)
     click.echo(f"sekisho: {aliases}, starting LiteLLM (some seconds) ...", err=True)
     _environment(ctx, found, config_file, demo)
-    greeting.when_ready(address, greeting.demo_key(found.settings) if demo else None)
-    settings = found.settings
+    greeting.when_ready(address, greeting.demo_key(settings) if demo else None)
     with running.announced(settings.home, address, demo), Shipper(settings.spool, settings.lake):
-        sys.exit(server.serve(listener, workers, settings.drain_seconds))
+        return server.serve(listener, workers, settings.drain_seconds)
+
+
+def _where(home: Path) -> str:
+    here = running.find(home)
+    return f" ({here.url}, process {here.pid})" if here else ""
 
 
 def _tell_skipped(found: config.Configuration, demo: bool) -> None:
@@ -85,24 +118,20 @@ def _tell_skipped(found: config.Configuration, demo: bool) -> None:
 
 
 def _prepare_state(found: config.Configuration) -> None:
-    """The folders, the master key and the key store, before anything listens."""
+    """The folders, the master key and the key store, before anything is served."""
     settings = found.settings
     try:
         _ = settings.lake_folder  # one that can't be written is told now, not when rows are shipped
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not settings.master_key:
             ensure_master_key(settings.home)
-        Store(settings.database_url).close()
+        config.forget_old_files(settings.home)
+        metrics.make_folder(settings.home)
+        Store(settings.database_url, migrate=True).close()
     except SettingsError as error:
         raise Misuse(str(error)) from None
     except KeysError as error:
         raise Problem(str(error)) from None
-    except OSError as error:
-        raise Problem(
-            f"SEKISHO_HOME={settings.home} can't be used: {error.strerror}; "
-            "point it at a folder that this user may write"
-        ) from None
 
 
 def _refuse_unpriced(found: config.Configuration, allowed: bool) -> None:
@@ -129,3 +158,4 @@ def _environment(
         os.environ["SEKISHO_CONFIG"] = chosen
     config.write_for_litellm(found)  # for people to look at; each worker writes its own
     os.environ[entry.DEMO] = "1" if demo else "0"
+    os.environ[metrics.FOLDER_VARIABLE] = str(metrics.folder(found.settings.home))

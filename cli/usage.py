@@ -68,7 +68,7 @@ def usage(
     end = when.end_of("--until", until, now) if until is not None else None
     if end is not None and end <= start:
         raise output.Misuse(f"--until {until} is not after --since {since}; swap them")
-    from ..lake import query  # DuckDB takes a moment to load: --help needn't wait
+    from ..lake import query
 
     with output.one_line():
         rows = query.usage(places.lake, places.spool, groups, start, end)

@@ -15,6 +15,16 @@ _DURATION = re.compile(r"(\d{1,6})([mhdw])")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
+def duration(option: str, text: str) -> timedelta:
+    """How long: `30m`, `24h`, `90d`, `2w`, or `0`. Raises Misuse."""
+    text = text.strip().lower()
+    if text == "0":
+        return timedelta()
+    if found := _DURATION.fullmatch(text):
+        return int(found[1]) * _UNITS[found[2]]
+    raise Misuse(f"{option} {text!r}: write a duration (30m, 24h, 7d, 2w), or 0 for none")
+
+
 def later(option: str, text: str, now: datetime) -> datetime:
     """A time ahead: a duration counts from now, a date is its first moment. Raises Misuse."""
     return _parse(option, text, now, 1)
@@ -34,12 +44,14 @@ def end_of(option: str, text: str, now: datetime) -> datetime:
 def _parse(option: str, text: str, now: datetime, sign: int) -> datetime:
     text = text.strip()
     try:
-        if duration := _DURATION.fullmatch(text.lower()):
-            return now + sign * int(duration[1]) * _UNITS[duration[2]]
+        if found := _DURATION.fullmatch(text.lower()):
+            return now + sign * int(found[1]) * _UNITS[found[2]]
         if _DATE.fullmatch(text):
             return datetime.combine(datetime.fromisoformat(text).date(), time(), UTC)
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        typed = datetime.fromisoformat(text)
+        if typed.tzinfo is None:
+            return typed.replace(tzinfo=UTC)
+        return typed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Misuse(
             f"{option} {text!r}: write a duration (30m, 24h, 90d, 2w), a date (2027-03-31) or a "

@@ -15,12 +15,16 @@ from .exchange import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request as LiteLLM gets it: a clean JSON body, or an encoded form with its upload."""
+    """A request as LiteLLM gets it: a clean JSON body, or an encoded form with its upload.
+
+    `pictures` is how many picture files the form has.
+    """
 
     fields: dict[str, Any] | None
     encoded: bytes = b""
     content_type: str = "application/json"
     upload: bytes = b""
+    pictures: int = 0
 
     def scope(self, scope: Scope, exchange: Exchange) -> Scope:
         """The ASGI scope of LiteLLM's handler, with only the headers that it may see.

@@ -1,7 +1,7 @@
 """The way back: LiteLLM's answer becomes what the client gets, and the row is written in time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import orjson
 from starlette.types import Message, Send
@@ -18,20 +18,20 @@ Headers = list[tuple[bytes, bytes]]
 class Answer:
     """One answer. `send` is the ASGI send for LiteLLM's handler.
 
-    A stream passes piece by piece; a JSON answer is held until it is whole. Either way `record`
-    is called before the client has the last byte: the row is on disk first.
+    A stream passes piece by piece; a JSON answer is held until it is whole. Either way `close` is
+    awaited before the client has the last byte: the cost is settled and the row on disk first.
     """
 
     def __init__(
         self,
         exchange: Exchange,
         send: Send,
-        record: Callable[[Exchange], None],
+        close: Callable[[Exchange], Awaitable[None]],
         dialect: Dialect | None = None,
     ) -> None:
         self._exchange = exchange
         self._send = send
-        self._record = record
+        self._close = close
         self._dialect: Dialect = dialect or exchange.route.dialect
         self._started = False
         self._passing = False
@@ -57,18 +57,17 @@ class Answer:
         """Send a complete JSON answer of the gate's own."""
         kept = [(b"content-type", b"application/json"), *(headers or [])]
         await self._begin(status, _with_length(kept, content))
-        self._record(self._exchange)
+        await self._close(self._exchange)
         await self._send({"type": "http.response.body", "body": content})
 
     async def fail(self, failure: Failure) -> None:
         """Send an error in the caller's dialect, or note it when an answer has already begun."""
         self._exchange.failure = self._exchange.failure or failure
         if self._started:
-            self._record(self._exchange)
+            await self._close(self._exchange)
             return
         content = errors.body(failure, self._dialect, self._exchange.request_id)
-        headers = [(b"retry-after", failure.retry_after.encode())] if failure.retry_after else []
-        await self.whole(failure.status, content, headers)
+        await self.whole(failure.status, content, errors.headers(failure, self._dialect))
 
     async def finish(self) -> None:
         """LiteLLM's handler has returned: whatever is missing now will not come."""
@@ -114,7 +113,7 @@ class Answer:
             if not more and not self._events:
                 exchange.reader.whole({})  # sound or plain text: there is no JSON to read
             exchange.complete = reading.ended
-            self._record(exchange)
+            await self._close(exchange)
         if shown or not more:
             await self._send({"type": "http.response.body", "body": shown, "more_body": more})
 
@@ -142,7 +141,7 @@ class Answer:
             content = reading.instead
             self._headers = _described(self._headers, content, reading.content_type)
         await self._begin(self._status, self._headers)
-        self._record(exchange)
+        await self._close(exchange)
         await self._send({"type": "http.response.body", "body": content})
 
 

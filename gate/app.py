@@ -13,18 +13,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..callbacks import attempts as hooks
 from ..callbacks import auth
-from ..keys.check import Keyring, may_use
-from ..keys.identity import Refusal
+from ..keys.check import Keyring, from_network, may_use
+from ..keys.identity import Refusal, refuse
 from ..keys.row import KeysUnavailable
+from ..lake.record import Record
 from ..settings import Settings
 from . import body as bodies
 from . import clean, credentials, errors, local, shape, surface
-from .address import client_address
+from .address import client_address, may_enter, may_read_metrics
 from .admitted import Admitted, departure_of, headers_of
+from .allowance import Allowance
 from .answer import Answer
 from .errors import Failure
 from .exchange import Exchange
 from .fleet import Fleet
+from .metrics import Metrics
 from .readers.select import reader_for
 from .recorder import Recorder
 
@@ -38,17 +41,19 @@ _NO_METHOD = "{} is served with {} only."
 class Gate:
     """The ASGI application in front of LiteLLM's handlers (`inner`).
 
-    `ready` tells in one line what is wrong, or nothing when all is well.
+    `health` tells the HTTP status of readiness, and in one line what is wrong, if anything is.
     """
 
     settings: Settings
     keyring: Keyring
     fleet: Fleet
     cleaner: clean.Cleaner
+    allowance: Allowance
     recorder: Recorder
+    metrics: Metrics
     inner: ASGIApp
     master_key: str
-    ready: Callable[[], str | None]
+    health: Callable[[], tuple[int, str | None]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; WebSockets are refused."""
@@ -56,8 +61,10 @@ class Gate:
             await _refuse_websocket(scope, send)
             return
         route = surface.find(scope["method"], scope["path"])
-        if route is None:
+        if route is None or (route is surface.METRICS and not self._shows_metrics(scope)):
             await self._no_route(scope, send)
+        elif route is surface.METRICS:
+            await _plain(send, 200, self.metrics.text(), b"text/plain; version=0.0.4")
         elif route.operation == "health":
             await self._health(route, send)
         elif route.endpoint is None:
@@ -66,10 +73,19 @@ class Gate:
             await self._infer(self._exchange(route, scope), scope, receive, send)
 
     async def _infer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = Answer(exchange, send, self.recorder.write)
         try:
-            self._prove(exchange)
+            await self._serve(exchange, scope, receive, Answer(exchange, send, self._close))
+            await self._close(exchange)
+        finally:
+            self._abandon(exchange)  # its task is being cancelled, if there is anything left to do
+
+    async def _serve(
+        self, exchange: Exchange, scope: Scope, receive: Receive, answer: Answer
+    ) -> None:
+        try:
+            await self._prove(exchange)
             content = await self._admit(exchange, receive)
+            await self.allowance.take(exchange, content)
             await self._call(exchange, scope, content, receive, answer)
         except Failure as failure:
             await answer.fail(failure)
@@ -80,8 +96,39 @@ class Gate:
             # error's own words may quote the request, so only its kind and place are logged.
             log.error("request %s: %s at %s", exchange.request_id, type(error).__name__, _at(error))
             await answer.fail(Failure(500, "The gateway failed.", "internal_error", refused=False))
+
+    async def _close(self, exchange: Exchange) -> None:
+        """The end of a request, once: its cost is settled, its row is written, its place is free.
+
+        In this order: after a crash in between a budget may have lost a request's cost, and never
+        the other way round. It goes to its end although the client leaves meanwhile.
+        """
+        if exchange.closed:
+            return
+        exchange.closed = True
+        await self.allowance.finish(self._settle_and_write(exchange))
+
+    async def _settle_and_write(self, exchange: Exchange) -> None:
+        record = self.recorder.row(exchange)
+        try:
+            await self.allowance.settle(exchange, record)
         finally:
-            self.recorder.write(exchange)
+            self._write(exchange, record)
+        await self.allowance.leave(exchange, record)
+
+    def _abandon(self, exchange: Exchange) -> None:
+        """The same, without waiting for anything."""
+        if exchange.closed:
+            return
+        exchange.closed = True
+        record = self.recorder.row(exchange)
+        self.allowance.abandon(exchange, record)
+        self._write(exchange, record)
+
+    def _write(self, exchange: Exchange, record: Record) -> None:
+        self.recorder.write(record)
+        why = record.error_type if record.status == "refused" else None
+        self.metrics.ended(exchange.route.operation, record.status, why)
 
     def _exchange(self, route: surface.Route, scope: Scope) -> Exchange:
         headers = headers_of(scope["headers"])
@@ -90,11 +137,14 @@ class Gate:
         address = client_address(peer, forwarded, self.settings.trusted_proxies)
         return Exchange(route, scope["path"], headers, address)
 
-    def _prove(self, exchange: Exchange) -> None:
-        """Who asks. Raises Failure; then the row still says whose key was refused."""
+    async def _prove(self, exchange: Exchange) -> None:
+        """Who asks, and from where. Raises Failure; the row still says whose key was refused."""
+        if not may_enter(exchange.client_address, self.settings.allow_ips):
+            words = f"The address {exchange.client_address} may not use this gateway."
+            raise errors.of_refusal(refuse("network_not_allowed", words))
         presented = credentials.bearer(exchange.headers)
         try:
-            decision = self.keyring.check(presented, datetime.now(UTC))
+            decision = await self.keyring.check(presented, datetime.now(UTC))
         except KeysUnavailable:
             raise Failure(
                 503, "Keys can't be checked at the moment. Try again soon.", "keys_unavailable"
@@ -103,6 +153,9 @@ class Gate:
             exchange.identity = decision.identity
             raise errors.of_refusal(decision)
         exchange.identity = decision
+        refusal = from_network(decision, exchange.client_address)
+        if refusal is not None:
+            raise errors.of_refusal(refusal)
 
     async def _admit(self, exchange: Exchange, receive: Receive) -> Admitted:
         """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
@@ -110,14 +163,13 @@ class Gate:
         assert exchange.identity is not None
         who = clean.user_hash(exchange.identity.owner or exchange.identity.alias, self.master_key)
         if exchange.route.body == "multipart":
-            admitted = await self._admit_form(exchange, content, who)
-        else:
-            asked = bodies.parse_json(content)
-            exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
-            exchange.asked = asked
-            admitted = Admitted(self.cleaner.body(asked, who))
+            return await self._admit_form(exchange, content, who)
+        asked = bodies.parse_json(content)
+        exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+        exchange.asked = asked
+        cleaned = self.cleaner.body(asked, who)
         self._choose_model(exchange)
-        return admitted
+        return Admitted(cleaned)
 
     async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> Admitted:
         form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
@@ -127,9 +179,10 @@ class Gate:
         form.check_model()
         users = dict.fromkeys(clean.USER_FIELDS, who)
         encoded, content_type = form.encode(self.cleaner.keeps_in_form, clean.FILE_PARTS, users)
-        sounds = exchange.route.operation == "transcription"
-        upload = next((file[1] for name, file in form.files if name == "file"), b"")
-        return Admitted(None, encoded, content_type, upload if sounds else b"")
+        self._choose_model(exchange)
+        if exchange.route.operation == "transcription":
+            return Admitted(None, encoded, content_type, form.only_file("file"))
+        return Admitted(None, encoded, content_type, pictures=len(form.files))
 
     def _choose_model(self, exchange: Exchange) -> None:
         assert exchange.identity is not None
@@ -170,17 +223,26 @@ class Gate:
         await answer.finish()
 
     async def _models(self, exchange: Exchange, send: Send) -> None:
-        answer = Answer(exchange, send, lambda _: None, local.dialect_of(exchange.headers))
+        answer = Answer(exchange, send, _no_row, local.dialect_of(exchange.headers))
         try:
-            self._prove(exchange)
+            await self._prove(exchange)
             await answer.whole(200, local.models(exchange, self.fleet))
         except Failure as failure:
             await answer.fail(failure)
 
     async def _health(self, route: surface.Route, send: Send) -> None:
-        trouble = self.ready() if route is surface.READY else None
-        state = {"status": "unhealthy", "detail": trouble} if trouble else {"status": "healthy"}
-        await _plain(send, 503 if trouble else 200, orjson.dumps(state))
+        status, trouble = self.health() if route is surface.READY else (200, None)
+        if trouble is None:
+            state = {"status": "healthy"}
+        else:
+            state = {"status": "degraded" if status == 200 else "unhealthy", "detail": trouble}
+        await _plain(send, status, orjson.dumps(state))
+
+    def _shows_metrics(self, scope: Scope) -> bool:
+        peer = scope["client"][0] if scope.get("client") else None
+        forwarded = headers_of(scope["headers"]).get("x-forwarded-for")
+        known = self.settings.trusted_proxies, self.settings.metrics_ips
+        return may_read_metrics(peer, forwarded, *known)
 
     async def _no_route(self, scope: Scope, send: Send) -> None:
         method, path = scope["method"], scope["path"]
@@ -200,8 +262,18 @@ def _at(error: Exception) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-async def _plain(send: Send, status: int, content: bytes, allow: str = "") -> None:
-    headers = [(b"content-type", b"application/json")]
+async def _no_row(_: Exchange) -> None:
+    """Lists of models have no row."""
+
+
+async def _plain(
+    send: Send,
+    status: int,
+    content: bytes,
+    content_type: bytes = b"application/json",
+    allow: str = "",
+) -> None:
+    headers = [(b"content-type", content_type)]
     if allow:
         headers.append((b"allow", allow.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

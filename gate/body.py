@@ -75,6 +75,18 @@ class Form:
             message = "The form must have exactly one text field 'model'."
             raise Failure(400, message, "invalid_form")
 
+    def only_file(self, field: str) -> bytes:
+        """The one file of a field: of several, LiteLLM might take another one than we.
+
+        Raises Failure 400.
+        """
+        found = [content for name, (_, content, _) in self.files if name == field]
+        named = [name for name, _ in self.fields if name == field]
+        if len(found) != 1 or named:
+            message = f"The form must have exactly one file in the field '{field}'."
+            raise Failure(400, message, "invalid_form")
+        return found[0]
+
     def encode(
         self, keep: Callable[[str], bool], files: Container[str], changed: Mapping[str, str]
     ) -> tuple[bytes, str]:

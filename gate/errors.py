@@ -3,10 +3,11 @@
 import ast
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 
-from ..keys.identity import Refusal
+from ..keys.identity import Quota, Refusal
 from ..untyped import mapping, text
 from .surface import Dialect
 
@@ -53,6 +54,7 @@ class Failure(Exception):
     anthropic_type: str | None = None
     retry_after: str | None = None
     refused: bool = True
+    quota: Quota | None = None
 
 
 def of_refusal(refusal: Refusal) -> Failure:
@@ -63,7 +65,30 @@ def of_refusal(refusal: Refusal) -> Failure:
         code=refusal.openai_code,
         openai_type=refusal.openai_type,
         anthropic_type=refusal.anthropic_type,
+        retry_after=None if refusal.retry_after is None else str(refusal.retry_after),
+        quota=refusal.quota,
     )
+
+
+def headers(failure: Failure, dialect: Dialect) -> list[tuple[bytes, bytes]]:
+    """What a client's SDK reads of a failure: when to try again, and which limit was reached."""
+    found: dict[str, str] = {}
+    quota = failure.quota
+    if failure.retry_after is not None:
+        found["retry-after"] = failure.retry_after
+    elif quota is not None:
+        # The SDKs of both vendors try a 429 again, unless this says that it is no use.
+        found["x-should-retry"] = "false"
+    if quota is not None and quota.what in ("requests", "tokens") and quota.resets_at is not None:
+        seconds = max((quota.resets_at - datetime.now(UTC)).total_seconds(), 0.0)
+        when = quota.resets_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        if dialect == "anthropic":
+            reset, name = when, f"anthropic-ratelimit-{quota.what}-{{}}"
+        else:
+            reset, name = f"{seconds:.3f}s", f"x-ratelimit-{{}}-{quota.what}"
+        parts = {"limit": quota.limit, "remaining": "0", "reset": reset}
+        found |= {name.format(part): value for part, value in parts.items()}
+    return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
 def body(failure: Failure, dialect: Dialect, request_id: str) -> bytes:

@@ -35,8 +35,19 @@ def usage_of(exchange: Exchange) -> Usage:
     output = max(reported.output_tokens, _said(exchange))
     if reported.input_tokens:
         return reported + Usage(output_tokens=output - reported.output_tokens)
-    prompt = sum(tokens_of(text) for text in _strings(_texts(exchange.asked)))
-    return Usage(input_tokens=prompt, output_tokens=output)
+    return Usage(input_tokens=prompt_of(exchange.asked), output_tokens=output)
+
+
+def prompt_of(asked: Mapping[str, Any]) -> int:
+    """About how many tokens the texts of a request have; a list of numbers is as many tokens."""
+    texts = sum(tokens_of(text) for text in _strings(_texts(asked)))
+    return texts + _numbers(asked.get("input"))
+
+
+def _numbers(given: object) -> int:
+    """The tokens of texts that come as such (embeddings)."""
+    lists = [given, *sequence(given)]
+    return sum(len(one) for one in map(sequence, lists) if one and isinstance(one[0], int))
 
 
 def _said(exchange: Exchange) -> int:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..callbacks.attempts import Attempts
+from ..keys.budgets.ledger import Reservation
 from ..keys.identity import Identity
+from ..keys.policy import Scope
 from .errors import Failure
 from .readers.base import Reader
 from .surface import Route
@@ -19,10 +21,12 @@ KEPT_BYTES = 262_144
 
 @dataclass(slots=True)
 class Exchange:
-    """Filled in along the line and read once, by `recorder.record_of`.
+    """Filled in along the line and read once, by `recorder.row`.
 
     `started` and the other instants are `time.monotonic()` seconds. `passed` counts the bytes of a
     stream that have gone to the client; `pieces` has the first of them, at most `KEPT_BYTES`.
+    `scopes` are those whose limits the request has been counted for, `counted_tokens` the tokens
+    among that; `reservation` is what is held of their budgets.
     """
 
     route: Route
@@ -33,6 +37,9 @@ class Exchange:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     identity: Identity | None = None
+    scopes: tuple[Scope, ...] = ()
+    counted_tokens: int = 0
+    reservation: Reservation | None = None
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
     alias: str | None = None
     claimed_user: str | None = None
@@ -45,7 +52,7 @@ class Exchange:
     complete: bool = False
     passed: int = 0
     pieces: list[bytes] = field(default_factory=list[bytes])
-    recorded: bool = False
+    closed: bool = False
 
     @property
     def was_asked(self) -> bool:

@@ -1,7 +1,7 @@
 """The deployments behind the gate, by alias and by id, each with its price."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..keys.check import may_use
 from ..keys.identity import Identity
@@ -17,7 +17,14 @@ from .surface import Route
 class Fleet:
     """What the gate knows about models; read only once built."""
 
-    def __init__(self, deployments: Iterable[Deployment], prices: Catalog) -> None:
+    def __init__(
+        self,
+        deployments: Iterable[Deployment],
+        prices: Catalog,
+        fallbacks: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        """`fallbacks` are the aliases that LiteLLM may ask instead of an alias."""
+        self._fallbacks = fallbacks or {}
         self._by_id = {deployment.id: deployment for deployment in deployments}
         self._by_alias: dict[str, list[Deployment]] = {}
         for deployment in self._by_id.values():
@@ -32,6 +39,11 @@ class Fleet:
     def price(self, deployment_id: str) -> Price | None:
         """The price of a deployment, or None when it has none."""
         return self._prices.get(deployment_id)
+
+    def choices(self, alias: str) -> list[tuple[Deployment, Price | None]]:
+        """Every deployment that may come to answer for an alias, with its price."""
+        names = (alias, *self._fallbacks.get(alias, ()))
+        return [(d, self._prices[d.id]) for name in names for d in self._by_alias.get(name, ())]
 
     def aliases(self, identity: Identity) -> list[str]:
         """The aliases that an identity may use, in alphabetical order."""

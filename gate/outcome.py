@@ -36,7 +36,7 @@ def outcome(exchange: Exchange) -> Outcome:
         status=status,
         usage=usage,
         estimated=estimated,
-        answered=status in ("success", "truncated", "cancelled") and exchange.was_asked,
+        answered=status not in ("refused", "failure") and exchange.was_asked,
         error_type=kind,
         error_message=message,
     )

@@ -27,7 +27,7 @@ _FREE = Cost(Decimal(0), {})
 
 
 class Recorder:
-    """Writes the row of each exchange, exactly once."""
+    """Makes the row of each exchange, and writes it."""
 
     def __init__(self, fleet: Fleet, spool: Spool, instance: str) -> None:
         """`instance` names this process in the rows."""
@@ -35,28 +35,26 @@ class Recorder:
         self._spool = spool
         self._instance = instance
 
-    def write(self, exchange: Exchange) -> None:
-        """Write the row, exactly one, whatever happens.
-
-        A disk that can't be written costs the row, with a loud line, never the request.
-        """
-        if exchange.recorded:
-            return
-        exchange.recorded = True
+    def row(self, exchange: Exchange) -> Record:
+        """The row of an exchange, as things stand: there is always one."""
         try:
-            record = self.record_of(exchange)
+            return self._row(exchange)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the row
             log.critical(
                 "request %s: its row is incomplete: %s", exchange.request_id, type(error).__name__
             )
-            record = self._bare(exchange)
+            return self._bare(exchange)
+
+    def write(self, record: Record) -> None:
+        """Bring a row to disk. A disk that can't be written costs it, with a loud line, never the
+        request.
+        """
         try:
             self._spool.append(record)
         except SpoolError as error:
             log.critical("%s", error)
 
-    def record_of(self, exchange: Exchange) -> Record:
-        """The row of an exchange, as things stand."""
+    def _row(self, exchange: Exchange) -> Record:
         end = outcome(exchange)
         return Record(
             request_id=exchange.request_id,
@@ -197,6 +195,7 @@ def _who(exchange: Exchange) -> dict[str, Any]:
         "api_key_kind": identity.kind,
         "owner": identity.owner,
         "team": identity.team,
+        "tags": identity.tags,
     }
     if identity.kind == "frontend":
         return fields

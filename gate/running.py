@@ -1,5 +1,6 @@
 """Where the gateway of a state folder listens: written by `sekisho up`, read by other commands."""
 
+import fcntl
 import json
 import os
 from collections.abc import Generator
@@ -15,6 +16,26 @@ class Running:
     url: str
     pid: int
     demo: bool
+
+
+class InUse(Exception):
+    """Another gateway runs with this state folder."""
+
+
+@contextmanager
+def alone(home: Path) -> Generator[None]:
+    """Keep the state folder for this gateway: two of them would empty each other's files.
+
+    The lock ends with the process, however that ends. Raises InUse, OSError.
+    """
+    folder = home / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "gateway.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse from None
+        yield
 
 
 @contextmanager

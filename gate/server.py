@@ -41,12 +41,13 @@ def serve(
     """
     import uvicorn
 
+    from .protocol import Protocol
     from .supervisor import Supervisor
 
     options: dict[str, Any] = {
         "factory": True,
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
         "lifespan": "on",
         "access_log": False,  # the log is the lake
         "log_config": None,  # its lines look like ours

@@ -4,6 +4,8 @@ import logging
 
 from uvicorn.supervisors import Multiprocess
 
+from . import metrics
+
 log = logging.getLogger("sekisho.supervisor")
 
 
@@ -31,6 +33,8 @@ class Supervisor(Multiprocess):
         super().keep_subprocess_alive()
         for process in before:
             if process not in self.processes:
+                if process.pid is not None:
+                    metrics.forget(process.pid)
                 log.critical(
                     "worker %s died with exit code %s; another one starts",
                     process.pid,

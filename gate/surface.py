@@ -93,12 +93,15 @@ MODELS = Route("GET", ("/v1/models", "/models"), "list_models", body="none")
 MODEL = Route("GET", ("/v1/models/{model}", "/models/{model}"), "get_model", body="none")
 LIVE = Route("GET", ("/health/liveliness", "/health/liveness"), "health", body="none")
 READY = Route("GET", ("/health/readiness",), "health", body="none")
+METRICS = Route("GET", ("/metrics",), "metrics", body="none")
 
-ROUTES = (*INFERENCE, MODELS, MODEL, LIVE, READY)
+ROUTES = (*INFERENCE, MODELS, MODEL, LIVE, READY, METRICS)
 
 _EXACT = {(r.method, path): r for r in ROUTES for path in r.paths if "{" not in path}
 _METHODS: dict[str, set[str]] = {}
 for _method, _path in _EXACT:
+    if _EXACT[_method, _path] is METRICS:
+        continue  # whoever may not read it shall not find it
     _METHODS.setdefault(_path, set()).add(_method)
 
 

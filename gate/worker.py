@@ -6,30 +6,38 @@ import gc
 import logging
 import multiprocessing
 import os
-import shutil
+import secrets
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
 from .. import config, log_lines
+from ..keys.budgets.ledger import Ledger
+from ..keys.budgets.outbox import Outbox
 from ..keys.check import Keyring
+from ..keys.rates.meter import Meter
 from ..keys.store import Store
 from ..lake.spool import Spool
 from ..pricing import catalog
-from . import clean, litellm_app
+from . import alerts, clean, health, litellm_app
+from .allowance import Allowance
 from .app import Gate
 from .fleet import Fleet
+from .metrics import Metrics
 from .recorder import Recorder
 
 log = logging.getLogger("sekisho.worker")
 
 _CARE_SECONDS = 5.0
+_BEAT_SECONDS = 2.0
 _LAST_USED_EVERY = 12  # rounds of care: once a minute
-_MINIMUM_FREE = 16 << 20  # bytes of disk: two full segments
+_END_SECONDS = 4.0  # at the most for each thing that needs the key store, when we stop
 
 
 class Worker:
@@ -43,21 +51,37 @@ class Worker:
         settings = configuration.settings
         self._written = written
         self._litellm = configuration.litellm
+        instance = f"{socket.gethostname()}-{os.getpid()}"
         self._store = Store(settings.database_url)
         self._keyring = Keyring(self._store)
-        instance = f"{socket.gethostname()}-{os.getpid()}"
         self._spool = Spool(settings.spool, instance)
-        fleet = Fleet(configuration.deployments, catalog.load())
+        self._metrics = Metrics()
+        self._outbox = Outbox(settings.home / "spend.db")
+        self._ledger = Ledger(
+            self._store.database,
+            self._outbox,
+            f"{instance}-{secrets.token_hex(4)}",
+            settings.time_zone,
+            is_away=lambda: not self._keyring.available,
+            warn=alerts.Alerts(settings.budget_webhook, self._store, self._metrics).warn,
+        )
+        self._meter = Meter.open(settings.home, settings.redis_url, instance)
+        chains = config.fallbacks(configuration.litellm)
+        fleet = Fleet(configuration.deployments, catalog.load(), chains)
+        longest = settings.budget_max_tokens
         self._started = False
+        self._stopping = threading.Event()
         self._gate = Gate(
             settings=settings,
             keyring=self._keyring,
             fleet=fleet,
             cleaner=clean.Cleaner(litellm_app.litellm_fields()),
+            allowance=Allowance(settings.policy, self._meter, self._ledger, fleet, longest),
             recorder=Recorder(fleet, self._spool, instance),
+            metrics=self._metrics,
             inner=litellm_app.build(),
             master_key=os.environ["LITELLM_MASTER_KEY"],
-            ready=self._trouble,
+            health=lambda: health.readiness(self._started, self._keyring.away_for, self._spool),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,57 +96,68 @@ class Worker:
         try:
             async with litellm_app.running(self._litellm):
                 _spare_the_collector()
+                # Daemons: a key store that hangs must not keep a gateway that was told to stop.
+                threads = [
+                    threading.Thread(target=t, daemon=True) for t in (self._watch, self._beat)
+                ]
+                for thread in threads:
+                    thread.start()
                 care = asyncio.create_task(self._care())
                 self._started = True
                 try:
                     yield
                 finally:
                     self._started = False
+                    self._stopping.set()
                     care.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await care
+                    await asyncio.to_thread(_join, threads)
         finally:
+            await self._meter.close()
             self._close()
 
     def _close(self) -> None:
-        """Bring everything of ours to disk, whatever LiteLLM's end was like."""
-        for close in (self._keyring.save_last_used, self._spool.close, self._store.close):
-            _try(close)
+        """Bring everything of ours to disk, whatever LiteLLM's end was like.
+
+        What the key store doesn't take in time stays in the outbox, for the next start.
+        """
+        _try(self._spool.close)
+        self._keyring.close()
+        _try_for_a_while("counting the last costs", self._ledger.close)
+        if self._keyring.available:
+            _try_for_a_while("noting when keys were used", self._keyring.save_last_used)
+        _try(self._outbox.close)
+        _try_for_a_while("leaving the key store", self._store.close)
         self._written.unlink(missing_ok=True)
+
+    def _watch(self) -> None:
+        """Learn what other processes change in the key store, for as long as we run."""
+        self._keyring.watch(self._stopping)
+
+    def _beat(self) -> None:
+        """Bring costs to the key store, and tell it that we live, for as long as we run."""
+        while not self._stopping.wait(_BEAT_SECONDS):
+            if self._keyring.available:
+                _try(self._ledger.beat)
+            _try(lambda: self._metrics.now(sekisho_spend_waiting=self._outbox.waiting()))
 
     async def _care(self) -> None:
         """Close old spool segments and note when keys were used, for as long as we run."""
         rounds = 0
         while not _is_orphan():
+            self._metrics.now(
+                sekisho_key_store_up=self._keyring.available,
+                sekisho_shared_limits_up=not self._meter.degraded,
+            )
             await asyncio.sleep(_CARE_SECONDS)
             rounds += 1
             _try(self._spool.roll_if_due)
-            if rounds % _LAST_USED_EVERY == 0:
+            await self._meter.beat()
+            if rounds % _LAST_USED_EVERY == 0 and self._keyring.available:
                 await asyncio.to_thread(_try, self._keyring.save_last_used)
         log.critical("the gateway's first process is gone; this worker stops")
         os.kill(os.getpid(), signal.SIGTERM)
-
-    def _trouble(self) -> str | None:
-        """What makes this worker unfit for traffic, in one line; None when nothing does."""
-        if not self._started:
-            return "starting"
-        try:
-            self._store.generation()
-        except Exception as error:  # noqa: BLE001 - readiness reports whatever is wrong
-            return f"keys: {error}"
-        return _spool_trouble(self._spool)
-
-
-def _spool_trouble(spool: Spool) -> str | None:
-    if spool.trouble is not None:
-        return spool.trouble
-    # A folder that is missing is made with the next record.
-    here = spool.folder if spool.folder.exists() else spool.folder.parent
-    if not here.is_dir() or not os.access(here, os.W_OK | os.X_OK):
-        return f"spool: {spool.folder} can't be written"
-    if shutil.disk_usage(here).free < _MINIMUM_FREE:
-        return f"spool: {spool.folder} has less than {_MINIMUM_FREE >> 20} MiB of disk left"
-    return None
 
 
 def _is_orphan() -> bool:
@@ -137,6 +172,22 @@ def _try(action: Callable[[], object]) -> None:
         action()
     except Exception as error:  # noqa: BLE001 - see above
         log.critical("%s", log_lines.in_one_line(error))
+
+
+def _try_for_a_while(what: str, action: Callable[[], object]) -> None:
+    """Do it, but go on without it when it takes too long."""
+    thread = threading.Thread(target=_try, args=(action,), daemon=True)
+    thread.start()
+    thread.join(_END_SECONDS)
+    if thread.is_alive():
+        log.critical("%s took longer than %g s; the gateway stops without", what, _END_SECONDS)
+
+
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait until they end, but for a while only."""
+    end = time.monotonic() + _END_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def _spare_the_collector() -> None:

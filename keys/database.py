@@ -1,129 +1,174 @@
-"""A connection to the SQLite file of keys: made 0600, in WAL mode, every error in one line."""
+"""The database of keys and spend, SQLite or PostgreSQL: transactions, every error in one line."""
 
-import os
-import sqlite3
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import URL, Connection
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from . import tables
+from . import migrations
 from .row import KeyStoreError
+from .sqlite import SqliteFile
 
-_BUSY_SECONDS = 5.0  # writers queue this long; in WAL mode readers never wait for them
+if TYPE_CHECKING:
+    from .postgresql import PostgresServer
+
+_WRITE = "write sqlite:////absolute/path/keys.db or postgresql://user:password@host/database"
+# The user with the password, and what follows them: divided as SQLAlchemy does it.
+_PARTS = re.compile(r"[^:]+://(?P<user>[^:/]*(?::[^@]*)?@)?(?P<rest>.*)", re.DOTALL)
+_MAY_HAVE_AT = ("user", "password")  # of the options at the end
 
 
 class Database:
-    """The store's file and its connections.
+    """A database with our tables in it; safe for threads and for many processes and machines.
 
-    The file may be replaced while we run (a backup restored): each transaction looks whether it
-    is still the same one, so that a revocation in the new file is seen.
+    What stands at the URL may be replaced while we run (a backup restored): each transaction
+    looks whether it is still the same, so that a revocation in the new one is seen.
     """
 
-    def __init__(self, url: str) -> None:
-        """Open or create the store. Raises KeyStoreError."""
-        self.path = sqlite_path(url)
-        self._engine: Engine = create_engine("sqlite:///by-creator", creator=self._open)
-        self.file = (0, 0)
+    def __init__(self, url: str, *, migrate: bool = False) -> None:
+        """Open it, making the tables when it is empty. Raises KeyStoreError.
+
+        With `migrate`, tables of an older Sekisho are brought up to date; without, they are
+        refused with the command that does it.
+        """
+        parsed = _parsed(url)
+        self._place = _place(parsed)
+        self.dialect: Literal["sqlite", "postgresql"] = self._place.dialect
+        self._prepared = ""
+        self._migrated_from: str | None = None
         try:
             with self._one_line():
-                _create_file(self.path)
-                self._prepare()
+                self._place.make()
+                self._prepare(migrate=migrate)
         except BaseException:
             self.close()
             raise
 
+    @property
+    def mark(self) -> str:
+        """Which database it is: differs when another one stands at the URL."""
+        return self._prepared
+
+    @property
+    def migrated_from(self) -> str | None:
+        """The version that the tables had when they were brought up to date; None if they were."""
+        return self._migrated_from
+
     @contextmanager
-    def transaction(self) -> Generator[Connection]:
-        """A connection that commits at the end. Raises KeyStoreError."""
-        with self._one_line():
-            if _file_id(self.path) != self.file:
-                self._engine.dispose()
-                self._prepare()
-            with self._engine.begin() as connection:
-                yield connection
+    def reading(self) -> Generator[Connection]:
+        """A connection in a transaction that only reads. Raises KeyStoreError."""
+        with self._one_line(), self._connected() as connection:
+            self._place.begin(connection, writing=False)
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Generator[Connection]:
+        """A connection in a transaction that commits at the end. Raises KeyStoreError."""
+        with self._one_line(), self._connected() as connection:
+            self._place.begin(connection, writing=True)
+            yield connection
+            connection.commit()
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self._place.engine.dispose()
 
-    def _open(self) -> sqlite3.Connection:
-        # mode=rw: a file that went away is an error, not a new and empty store.
-        connection = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=rw",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            check_same_thread=False,
-        )
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+    @contextmanager
+    def _connected(self) -> Generator[Connection]:
+        if self._place.mark() != self._prepared:
+            self._prepare(migrate=False)
+        with self._place.engine.connect() as connection:
+            yield connection
 
-    def _prepare(self) -> None:
-        self.file = _file_id(self.path)
-        with self._engine.connect() as connection:
-            connection.execute(text("BEGIN IMMEDIATE"))  # two first starts at once: one creates
-            tables.create(connection, str(self.path))
+    def _prepare(self, *, migrate: bool) -> None:
+        mark = ""
+        # Until it is the same one before and after the look.
+        while not mark or mark != self._place.mark():
+            mark = self._place.mark()
+            self._place.engine.dispose()
+            with self._place.engine.connect() as connection:
+                # A server tells it to each connection, and so there is one to ask only now.
+                mark = mark or self._place.mark()
+                self._place.begin(connection, writing=False)
+                version = migrations.version(connection)
+            if version != migrations.HEAD:
+                self._upgrade(migrate)
+        self._prepared = mark
+
+    def _upgrade(self, migrate: bool) -> None:
+        with self._place.engine.connect() as connection:
+            self._place.begin(connection, writing=True)
+            self._place.lock_schema(connection)
+            found = migrations.version(connection)
+            migrations.upgrade(connection, self._place.name, migrate=migrate)
             connection.commit()
+            if found != migrations.HEAD:
+                self._migrated_from = found
 
     @contextmanager
     def _one_line(self) -> Generator[None]:
         try:
             yield
-        except FileNotFoundError:
-            raise KeyStoreError(
-                f"key store {self.path} is gone; put it back from a backup, or restart Sekisho "
-                "to begin with an empty one"
-            ) from None
         except (OSError, SQLAlchemyError) as error:
-            raise KeyStoreError(f"key store {self.path}: {_plain(error)}") from error
+            space = " " if isinstance(error, FileNotFoundError) else ": "
+            words = self._place.words(error)
+            raise KeyStoreError(f"key store {self._place.name}{space}{words}") from error
 
 
-def sqlite_path(url: str) -> Path:
-    """The file that a database URL names. Raises KeyStoreError for any other kind of URL."""
+def sqlite_path(url: str) -> Path | None:
+    """The file that a database URL names; None for a server's. Raises KeyStoreError."""
+    parsed = _parsed(url)
+    return SqliteFile(parsed).path if parsed.get_backend_name() == "sqlite" else None
+
+
+def _place(url: URL) -> "SqliteFile | PostgresServer":
+    if url.get_backend_name() == "sqlite":
+        return SqliteFile(url)
+    # Imported here: its driver takes a quarter of a second, which SQLite's users can save.
+    from .postgresql import PostgresServer
+
+    return PostgresServer(url)
+
+
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError:
+        raise KeyStoreError(f"SEKISHO_DATABASE_URL is not a database URL; {_WRITE}") from None
+    except ValueError:
+        raise _divided_wrongly() from None  # a port that is no number
+    if parsed.drivername == "sqlite":
+        return parsed
+    if _may_show_a_password(url):
+        raise _divided_wrongly()
+    if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise KeyStoreError(
-            "SEKISHO_DATABASE_URL is not a database URL; write sqlite:////absolute/path/keys.db"
-        ) from None
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise KeyStoreError(
-            f"SEKISHO_DATABASE_URL={parsed.render_as_string(hide_password=True)}: only a SQLite "
-            "file works in this version; write sqlite:////absolute/path/keys.db"
+            f"SEKISHO_DATABASE_URL={parsed.render_as_string(hide_password=True)}: only SQLite and "
+            f"PostgreSQL work; {_WRITE}"
         )
-    return Path(str(parsed.database))
+    # `postgres://`, as some hosts give it, is no name that SQLAlchemy knows.
+    return parsed.set(drivername="postgresql")
 
 
-def _create_file(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives its -wal and -shm files the mode of the main one.
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+def _may_show_a_password(url: str) -> bool:
+    """Whether an unescaped @ may have moved a part of a password to where it isn't hidden."""
+    found = _PARTS.match(url)
+    if found is None:
+        return True
+    place, _, query = found["rest"].partition("?")
+    options = [option.partition("=") for option in query.split("&")]
+    odd = any("@" in name + value for name, _, value in options if name not in _MAY_HAVE_AT)
+    return "@" in place or odd or "password=" in (found["user"] or "")
 
 
-def _file_id(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
-
-
-def _plain(error: OSError | SQLAlchemyError) -> str:
-    if isinstance(error, OSError):
-        return f"{error.strerror}; check the folder's owner and mode, or set SEKISHO_HOME"
-    reason = str(error.orig) if isinstance(error, DatabaseError) else str(error)
-    lines = reason.splitlines() or [type(error).__name__]
-    if "locked" in reason or "busy" in reason:
-        return f"{lines[0]} for {_BUSY_SECONDS:.0f} s; another program holds it, try again"
-    if "readonly" in reason or "unable to open" in reason:
-        return f"{lines[0]}; check the owner and mode of the file and its folder"
-    return f"{lines[0]}; restore it from a backup, or move it away to begin with an empty one"
+def _divided_wrongly() -> KeyStoreError:
+    return KeyStoreError(
+        "SEKISHO_DATABASE_URL can't be divided into user, password, host, port and database; in a "
+        "password write @ as %40, : as %3A, / as %2F and ? as %3F, and the port as one number; "
+        f"{_WRITE}"
+    )

@@ -1,10 +1,12 @@
 """What the store tells about one key, and the errors of this room. Imports no database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from .identity import Identity
+from .identity import Identity, KeyKind
+from .limits import NO_LIMITS, Limits
 
 State = Literal["active", "blocked", "expired", "revoked"]
 
@@ -30,8 +32,32 @@ class KeysUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class NewKey:
+    """What may be said about a key: to issue one, and the names that `update` may change.
+
+    `where` is the place in a file (`line 3`) that an error names. `expires_at` is UTC; `networks`
+    are CIDR, or single addresses; empty `models` and `networks` mean all.
+    """
+
+    alias: str
+    kind: KeyKind
+    owner: str | None = None
+    team: str | None = None
+    models: Sequence[str] = ()
+    expires_at: datetime | None = None
+    limits: Limits = NO_LIMITS
+    networks: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key as it is stored; all times are UTC. The key itself is not here, only its hash."""
+    """One key as it is stored; all times are UTC. The key itself is not here, only its hash.
+
+    `hash`, `prefix` and `secret_ends_at` are of the secret that was asked for, or of the newest:
+    a key that was rotated has older ones, which end.
+    """
 
     identity: Identity
     hash: str
@@ -41,6 +67,7 @@ class KeyRow:
     blocked_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    secret_ends_at: datetime | None = None
 
     def state(self, now: datetime) -> State:
         """What the key is at `now` (UTC); revoked says more than blocked, blocked than expired."""

@@ -1,27 +1,19 @@
-"""The tables of the key store, and the one place that creates them."""
+"""The tables as the newest migration leaves them."""
 
 from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Column,
-    Connection,
     DateTime,
     Dialect,
-    Index,
     Integer,
     MetaData,
     String,
     Table,
-    insert,
-    select,
-    text,
 )
 from sqlalchemy.types import TypeDecorator
-
-from .row import KeyStoreError
-
-SCHEMA_VERSION = 1
 
 
 class Utc(TypeDecorator[datetime]):
@@ -48,9 +40,9 @@ class Utc(TypeDecorator[datetime]):
         dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
     ) -> datetime | None:
         """Database to Python; SQLite forgets the zone, which is always UTC."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 metadata = MetaData()
@@ -59,28 +51,45 @@ keys = Table(
     "sekisho_keys",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("prefix", String(32), nullable=False, index=True),
+    Column("prefix", String(32), nullable=False, index=True),  # of the newest secret
     Column("alias", String(128), nullable=False, index=True),
     Column("kind", String(16), nullable=False),
     Column("owner", String(320)),
     Column("team", String(128)),
     Column("models", JSON, nullable=False),
+    Column("networks", JSON, nullable=False),
+    Column("tags", JSON, nullable=False),
     Column("expires_at", Utc),
+    Column("rpm", Integer),
+    Column("tpm", Integer),
+    Column("parallel", Integer),
+    Column("budget_day", BigInteger),  # each budget in 1e-12 USD
+    Column("budget_month", BigInteger),
+    Column("budget_total", BigInteger),
     Column("created_at", Utc, nullable=False),
     Column("created_by", String(128), nullable=False),
     Column("blocked_at", Utc),
     Column("revoked_at", Utc),
     Column("last_used_at", Utc),
+    # meta.generation when this row last changed: what a cache must read anew.
+    Column("generation", BigInteger, nullable=False, index=True),
 )
-# A revoked key keeps its alias for the audit, yet the name is free again.
-Index(
-    "sekisho_keys_live_alias",
-    keys.c.alias,
-    unique=True,
-    sqlite_where=keys.c.revoked_at.is_(None),
+# And one index that is unique among living keys, sekisho_keys_live_alias: a revoked key keeps its
+# alias for the audit, yet the name is free again. It stands in the migrations alone: its condition
+# is said by dialect, and to say it here would load the dialects with every command.
+
+# The newest secret of a key has no end; `rotate` gives one to those before it.
+key_secrets = Table(
+    "sekisho_key_secrets",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("key_id", String(32), nullable=False, index=True),
+    Column("prefix", String(32), nullable=False, index=True),
+    Column("made_at", Utc, nullable=False),
+    Column("ends_at", Utc),
 )
 
+# Append-only: triggers refuse to change or delete a row.
 audit = Table(
     "sekisho_key_audit",
     metadata,
@@ -91,11 +100,6 @@ audit = Table(
     Column("key_id", String(32), nullable=False, index=True),
     Column("alias", String(128), nullable=False),
     Column("detail", JSON, nullable=False),
-)
-_APPEND_ONLY = tuple(
-    f"CREATE TRIGGER IF NOT EXISTS sekisho_key_audit_no_{verb.lower()} BEFORE {verb} "
-    "ON sekisho_key_audit BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
 )
 
 # One row. `generation` grows in the transaction of every change, so that a cache in another
@@ -109,17 +113,41 @@ meta = Table(
     Column("generation", Integer, nullable=False),
 )
 
+# What a scope (a key, an end user, a team, the gateway) has spent in a window of time, and what
+# running requests may still spend: all amounts in 1e-12 USD.
+spend = Table(
+    "sekisho_spend",
+    metadata,
+    Column("scope", String(16), primary_key=True),
+    Column("name", String(320), primary_key=True),
+    Column("window", String(16), primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("warned_at", Utc),
+)
 
-def create(connection: Connection, where: str) -> None:
-    """Create what is missing. Raises KeyStoreError for a store that a newer Sekisho made."""
-    metadata.create_all(connection)
-    for trigger in _APPEND_ONLY:
-        connection.execute(text(trigger))
-    version = connection.execute(select(meta.c.schema_version)).scalar_one_or_none()
-    if version is None:
-        connection.execute(insert(meta).values(one=1, schema_version=SCHEMA_VERSION, generation=0))
-    elif version > SCHEMA_VERSION:
-        raise KeyStoreError(
-            f"{where} was made by a newer Sekisho (key store version {version}, this one knows "
-            f"{SCHEMA_VERSION}); upgrade Sekisho or point SEKISHO_DATABASE_URL elsewhere"
-        )
+# One row for each running request that holds part of a budget.
+reservations = Table(
+    "sekisho_reservations",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("process", String(128), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("counters", JSON, nullable=False),
+)
+
+# `beat` grows as long as a process lives.
+processes = Table(
+    "sekisho_processes",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("beat", BigInteger, nullable=False),
+)
+
+# How far each machine's outbox has been added to `spend`.
+outboxes = Table(
+    "sekisho_outboxes",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("applied_through", BigInteger, nullable=False),
+)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from .gateway import MASTER_KEY, Gateway, cloud_variables
+from .servers import Postgres, Redis
 from .simulators import Simulator
 
 # Before any test imports LiteLLM, which would ask the network for its price map.
@@ -47,3 +48,26 @@ def client(gateway: Gateway, key: str) -> Iterator[httpx.Client]:
 def home(tmp_path: Path) -> Path:
     """An empty state folder."""
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    with Postgres.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A Redis server."""
+    with Redis.start() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new key store: each test that asks for it runs with SQLite and PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'keys.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()

@@ -130,13 +130,30 @@ class Gateway:
         """All that the gateway has printed."""
         return (self.home / "up.log").read_text()
 
+    def children(self) -> dict[int, str]:
+        """The processes that `sekisho up` has started, and their command lines."""
+        found = {}
+        pids = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        for pid in " ".join(path.read_text() for path in pids).split():
+            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+        return found
+
+    def workers(self) -> set[int]:
+        """The processes that serve, when there are several."""
+        return {pid for pid, words in self.children().items() if "spawn_main" in words}
+
     def issue(self, alias: str, **options: str) -> str:
         """Issue a key with the command line; the options are its flags."""
-        words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        answer = sekisho(self.home, "keys", "issue", "--alias", alias, "--json", *words)
-        assert answer.code == 0, answer.err
-        key: str = json.loads(answer.out)["key"]
+        flags = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+        words = [word for flag in flags.items() for word in flag]
+        key: str = json.loads(self.keys("issue", "--alias", alias, "--json", *words))["key"]
         return key
+
+    def keys(self, *words: str) -> str:
+        """What `sekisho keys ...` prints for this gateway."""
+        answer = sekisho(self.home, "keys", *words, variables=self.variables)
+        assert answer.code == 0, answer.err
+        return answer.out
 
     def client(self, key: str, **options: Any) -> httpx.Client:
         """An HTTP client that sends this key."""

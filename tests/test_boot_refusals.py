@@ -111,12 +111,12 @@ MISTAKES = {
         "environment: unknown variable SEKISHO_PORT: ", variables={"SEKISHO_PORT": "4000"}
     ),
     "a variable of a later version": Mistake(
-        "environment: SEKISHO_ALLOW_IPS is not in this version: unset it",
-        variables={"SEKISHO_ALLOW_IPS": "10.0.0.0/8"},
+        "environment: SEKISHO_LOG_BODIES is not in this version: unset it",
+        variables={"SEKISHO_LOG_BODIES": "full"},
     ),
-    "a database that is no file": Mistake(
-        "only a SQLite file works in this version",
-        variables={"SEKISHO_DATABASE_URL": "postgresql://u:secret@db/keys"},
+    "a database of another kind": Mistake(
+        "only SQLite and PostgreSQL work",
+        variables={"SEKISHO_DATABASE_URL": "mysql://u:secret@db/keys"},
         words=("--demo",),
         code=1,
     ),

@@ -70,6 +70,7 @@ WHOLE = Usage(input_tokens=9, output_tokens=3)
         (exchange(client_gone=True, failure=FAILED), "cancelled", Usage(input_tokens=1), True),
         (exchange(asked=False, client_gone=True, reader=None), "cancelled", None, False),
         (exchange(asked=False, reader=None), "interrupted", None, False),
+        (exchange(), "interrupted", Usage(input_tokens=1), True),
     ],
 )
 def test_endings(one: Exchange, status: str, usage: Usage | None, estimated: bool) -> None:
@@ -96,14 +97,14 @@ def recorder(folder: Path) -> Recorder:
 def test_an_answer_is_never_free_by_accident(tmp_path: Path) -> None:
     """An answer that no attempt was noted for, or without usage, is unpriced and not 0 USD."""
     for one in (ended(exchange(asked=False), WHOLE), ended(exchange(), None)):
-        row = recorder(tmp_path).record_of(one)
+        row = recorder(tmp_path).row(one)
         assert (row.status, row.billed_cost, row.is_priced) == ("success", None, False)
 
 
 def test_what_nobody_answered_is_free(tmp_path: Path) -> None:
     """A refused request, and one that failed before any answer, cost 0 USD."""
     for one in (exchange(asked=False, failure=REFUSED), exchange(failure=FAILED, status=500)):
-        row = recorder(tmp_path).record_of(one)
+        row = recorder(tmp_path).row(one)
         assert (row.billed_cost, row.is_priced) == (Decimal(0), True)
 
 
@@ -112,9 +113,10 @@ def test_a_row_is_written_even_when_it_cannot_be_made(tmp_path: Path) -> None:
     broken = exchange(headers=None)
     spool = Spool(tmp_path, "test")
     writer = Recorder(_NoFleet(), spool, "test")  # type: ignore[arg-type]
-    writer.write(broken)
-    writer.write(broken)
+    row = writer.row(broken)
+    writer.write(row)
     assert (spool.written, spool.failed) == (1, 0)
+    assert (row.request_id, row.error_type) == (broken.request_id, "row_incomplete")
 
 
 def test_a_deep_body_is_estimated() -> None:

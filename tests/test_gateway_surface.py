@@ -80,7 +80,9 @@ SERVED = {
     "/health/liveliness": "GET",
     "/health/liveness": "GET",
     "/health/readiness": "GET",
+    "/metrics": "GET",
 }
+HIDDEN = "/metrics"  # whoever may not read it finds nothing there, so other methods do neither
 
 
 def filled(path: str) -> str:
@@ -94,7 +96,7 @@ def master_key(gateway: Gateway) -> str:
 
 
 def test_the_table_of_routes_is_this_one() -> None:
-    """Sekisho serves these 26 paths, each with one method; another one is a decision."""
+    """Sekisho serves these 27 paths, each with one method; another one is a decision."""
     assert {path: r.method for r in surface.ROUTES for path in r.paths} == SERVED
 
 
@@ -161,9 +163,19 @@ def test_a_served_path_with_another_method(client: httpx.Client) -> None:
     """Every other method on a served path is 405 and says which one is right."""
     for path, method in SERVED.items():
         for other in METHODS:
-            if other != method:
+            if other != method and path != HIDDEN:
                 answer = client.request(other, path.replace("{model}", "demo"))
                 assert (answer.status_code, answer.headers["allow"]) == (405, method), path
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_metrics_are_hidden(client: httpx.Client, method: str) -> None:
+    """Metrics are read with GET by a direct caller; for all others there is no such route."""
+    assert client.get("/metrics").status_code == 200
+    forwarded = client.get("/metrics", headers={"x-forwarded-for": "127.0.0.1"})
+    for answer in (forwarded, client.request(method, "/metrics")):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_route")
+        assert "allow" not in answer.headers
 
 
 def _raw(gateway: Gateway, request: bytes) -> bytes:

@@ -150,23 +150,9 @@ def readiness(gateway: Gateway) -> httpx.Response:
     return httpx.get(gateway.url + "/health/readiness", timeout=10)
 
 
-def children(gateway: Gateway) -> dict[int, str]:
-    """The processes that `sekisho up` has started, and their command lines."""
-    found = {}
-    pids = Path(f"/proc/{gateway.process.pid}/task").glob("*/children")
-    for pid in " ".join(path.read_text() for path in pids).split():
-        found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    return found
-
-
 def shipper(gateway: Gateway) -> int | None:
     """The process that ships."""
-    return next((pid for pid, words in children(gateway).items() if "lake.ship" in words), None)
-
-
-def workers(gateway: Gateway) -> set[int]:
-    """The processes that serve."""
-    return {pid for pid, words in children(gateway).items() if "spawn_main" in words}
+    return next((pid for pid, words in gateway.children().items() if "lake.ship" in words), None)
 
 
 def test_a_spool_that_cannot_be_written_is_not_ready(rough: Gateway, rough_key: str) -> None:
@@ -188,17 +174,17 @@ def test_a_spool_that_cannot_be_written_is_not_ready(rough: Gateway, rough_key: 
 def test_each_worker_reads_its_own_file(rough: Gateway) -> None:
     """LiteLLM's file is written by each worker, and once more for people to look at."""
     names = {path.name for path in (rough.home / "run").glob("litellm*")}
-    assert names == {"litellm.yaml", *(f"litellm-{pid}.yaml" for pid in workers(rough))}
+    assert names == {"litellm.yaml", *(f"litellm-{pid}.yaml" for pid in rough.workers())}
 
 
 def test_a_dead_worker_is_told_and_replaced(rough: Gateway) -> None:
     """A worker's death is a line in the log, with its time, and another one comes."""
-    dead = min(workers(rough))
+    dead = min(rough.workers())
     os.kill(dead, signal.SIGKILL)
     until("a line", lambda: f"worker {dead} died with exit code -9" in rough.log())
     line = next(line for line in rough.log().splitlines() if f"worker {dead} died" in line)
     assert time.strptime(line[:19], "%Y-%m-%d %H:%M:%S")
-    until("two workers", lambda: len(workers(rough)) == 2 and dead not in workers(rough))
+    until("two workers", lambda: len(rough.workers()) == 2 and dead not in rough.workers())
 
 
 def test_orphans_end(rough: Gateway, rough_key: str) -> None:
@@ -211,7 +197,7 @@ def test_orphans_end(rough: Gateway, rough_key: str) -> None:
     os.kill(killed, signal.SIGKILL)
     until("another shipper", lambda: shipper(rough) not in (None, killed))
     row = ask(rough, rough_key)
-    pids = workers(rough)
+    pids = rough.workers()
     rough.process.kill()
     rough.process.wait()
     until("the workers' end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 60)
@@ -224,7 +210,7 @@ def test_signals_to_all_processes_lose_no_row(tmp_path: Path) -> None:
     """SIGTERM to every process at once, as systemd sends it: the last rows are in the lake."""
     with Gateway.start(tmp_path, "--demo") as gateway:
         row = ask(gateway, gateway.issue("rokuro", owner="rokuro@example.com"))
-        for pid in (*children(gateway), gateway.process.pid):
+        for pid in (*gateway.children(), gateway.process.pid):
             os.kill(pid, signal.SIGTERM)
         assert gateway.process.wait(30) == 0, gateway.log()
     files = str(tmp_path / "lake" / "usage" / "**" / "*.parquet")

@@ -1,0 +1,1 @@
+"""`sekisho keys`: `commands` is the group, each other file a part of what it does."""

@@ -1,0 +1,1 @@
+"""Requests and tokens per minute, requests at once; `meter` is where it begins."""

@@ -11,9 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
@@ -81,11 +80,25 @@ def _bytes(text: str) -> int:
     return value
 
 
+def _days(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("must be a whole number of days, or 0")
+    return value
+
+
 def _tokens(text: str) -> int:
     value = int(text)
     if value < 0:
         raise ValueError("must be a whole number of tokens, or 0")
     return value
+
+
+def _aws_name(text: str) -> str:
+    """A name that is written into SQL and into IAM policies, where `*` would be every name."""
+    if re.fullmatch("[A-Za-z0-9_.-]{1,128}", text) is None:
+        raise ValueError("must be a name of letters, digits, underscores, dots and hyphens")
+    return text
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -112,6 +125,12 @@ def _time_zone(text: str) -> ZoneInfo:
 def _lake(text: str) -> str:
     if text and urlsplit(text).scheme not in ("file", "s3"):
         raise ValueError("must be file:///folder or s3://bucket/prefix")
+    return text
+
+
+def _s3(text: str) -> str:
+    if text and (urlsplit(text).scheme != "s3" or not urlsplit(text).netloc):
+        raise ValueError("must be s3://bucket/prefix/")
     return text
 
 
@@ -176,7 +195,65 @@ VARIABLES = (
         "SEKISHO_LAKE",
         _lake,
         "",
-        "Where finished records go: `file:///folder`. Empty: `SEKISHO_HOME/lake`.",
+        "Where finished records go: `file:///folder` or `s3://bucket/prefix` (credentials, region "
+        "and `AWS_ENDPOINT_URL_S3` as the AWS tools have them). Empty: `SEKISHO_HOME/lake`.",
+    ),
+    Variable(
+        "SEKISHO_LOG_BODIES",
+        _one_of("full", "none", "hash"),
+        "full",
+        "What the log keeps of prompts and answers in `llm_payload`: all, nothing, or hashes that "
+        "tell whether two are the same.",
+    ),
+    Variable(
+        "SEKISHO_LOG_MEDIA",
+        _one_of("hash", "full"),
+        "hash",
+        "Whether pictures, sound and files in prompts are logged as hash and size, or in full.",
+    ),
+    Variable(
+        "SEKISHO_SPOOL_BYTES",
+        _bytes,
+        "2147483648",
+        "Most bytes of disk for records that wait for the lake. Beyond 80 % of it, or when the "
+        "disk is nearly full, prompts and answers are left out; rows of usage never are.",
+    ),
+    Variable(
+        "SEKISHO_SHIP_SECONDS",
+        _seconds,
+        "300",
+        "How long records wait for others, in seconds, before a batch goes to the lake. "
+        "Shorter means more and smaller files.",
+    ),
+    Variable(
+        "SEKISHO_USAGE_DAYS",
+        _days,
+        "0",
+        "For how many days `sekisho logs compact` keeps rows of `llm_usage`; 0: for ever.",
+    ),
+    Variable(
+        "SEKISHO_PAYLOAD_DAYS",
+        _days,
+        "90",
+        "The same for prompts and answers in `llm_payload`; 0: for ever.",
+    ),
+    Variable(
+        "SEKISHO_ATHENA_WORKGROUP",
+        _aws_name,
+        "primary",
+        "Athena workgroup of `sekisho usage --engine athena`.",
+    ),
+    Variable(
+        "SEKISHO_ATHENA_DATABASE",
+        _aws_name,
+        "sekisho",
+        "Glue database of the lake's tables.",
+    ),
+    Variable(
+        "SEKISHO_ATHENA_OUTPUT",
+        _s3,
+        "",
+        "Where Athena writes results, `s3://bucket/prefix/`. Empty: as the workgroup says.",
     ),
     Variable(
         "SEKISHO_CLOUDS",
@@ -235,7 +312,6 @@ VARIABLES = (
 
 _NOT_YET = frozenset(
     {
-        "SEKISHO_LOG_BODIES",
         "SEKISHO_OPENWEBUI_JWT_SECRET",
     }
 )
@@ -261,6 +337,15 @@ class Settings:
     budget_max_tokens: int
     master_key: str
     lake: str
+    log_bodies: Literal["full", "none", "hash"]
+    log_media: Literal["hash", "full"]
+    spool_bytes: int
+    ship_seconds: float
+    usage_days: int
+    payload_days: int
+    athena_workgroup: str
+    athena_database: str
+    athena_output: str
     clouds: tuple[str, ...]
     bedrock_profile: str
     azure_zone: str
@@ -270,23 +355,13 @@ class Settings:
     max_body_bytes: int
     drain_seconds: float
     policy: Policy
+    redact: tuple[re.Pattern[str], ...] = ()
     origins: tuple[Origin, ...] = ()
 
     @property
     def spool(self) -> Path:
         """Folder of the records that are not in the lake yet."""
         return self.home / "spool"
-
-    @property
-    def lake_folder(self) -> Path:
-        """The local lake as a path. Raises SettingsError for a lake that is not a folder."""
-        parts = urlsplit(self.lake)
-        if parts.scheme != "file":
-            raise SettingsError(
-                f"SEKISHO_LAKE={self.lake}: only file:///folder works in this version; "
-                "point it at a folder and copy that to the bucket"
-            )
-        return Path(url2pathname(parts.path))
 
 
 def load(
@@ -303,7 +378,7 @@ def load(
     section = section or {}
     _refuse_unknown_variables(environ)
     keys = [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"]
-    refuse_unknown(section, [*keys, "limits"], section_name)
+    refuse_unknown(section, [*keys, "limits", "redact"], section_name)
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     for variable in VARIABLES:
@@ -318,7 +393,29 @@ def load(
         policy = policies.read(section.get("limits"), f"{section_name} limits:")
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    return Settings(**values, policy=policy, origins=tuple(origins))
+    redact = _patterns(section.get("redact"), f"{section_name} redact:")
+    return Settings(**values, policy=policy, redact=redact, origins=tuple(origins))
+
+
+def _patterns(found: object, where: str) -> tuple[re.Pattern[str], ...]:
+    """What is blotted out of logged prompts and answers. Raises SettingsError."""
+    texts = sequence(found)
+    if found is not None and (not isinstance(found, list) or not all(map(_is_text, texts))):
+        raise SettingsError(f"{where} must be a list of regular expressions")
+    compiled: list[re.Pattern[str]] = []
+    for text in texts:
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            raise SettingsError(f"{where} {text!r} is no regular expression: {error}") from None
+        if pattern.match(""):
+            raise SettingsError(f"{where} {text!r} matches nothing at all; make it match something")
+        compiled.append(pattern)
+    return tuple(compiled)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _choose(

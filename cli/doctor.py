@@ -3,11 +3,9 @@
 import os
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 import click
@@ -16,15 +14,13 @@ import httpx
 from .. import config
 from ..gate import running
 from ..keys.row import KeysError
-from ..lake import segments
+from ..lake.place import LakeError
 from ..pricing import verify
-from ..settings import SettingsError
 from . import output
 from .models_of import configuration
 
 State = Literal["ok", "note", "fail"]
 _MINIMUM_FREE = 1 << 30  # bytes; a day of records at 1 million requests a day is 0.5 GB
-_SHIPPED_WITHIN = 600.0  # seconds; a segment is closed after 300 s and shipped 30 s later
 _COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
@@ -162,25 +158,32 @@ def _prices(found: config.Configuration) -> Iterator[Check]:
 
 
 def _lake(found: config.Configuration) -> Iterator[Check]:
+    from ..lake.stores.probe import probe
+
+    settings = found.settings
     try:
-        folder = found.settings.lake_folder
-    except SettingsError as error:
-        yield Check("lake", "fail", str(error), "Set SEKISHO_LAKE=file:///folder.")
+        detail = probe(settings.lake)
+    except LakeError as error:
+        yield Check("lake", "fail", str(error), "Records wait in the spool until it is mended.")
         return
-    waiting = segments.find(found.settings.spool, segments.CLOSED)
-    detail = f"{folder}, {len(waiting)} finished segments wait in the spool"
-    if any(_age(segment.path) > _SHIPPED_WITHIN for segment in waiting):
-        remedy = "Look for sekisho.ship in the gateway's log; by hand: sekisho logs flush"
-        yield Check("lake", "fail", f"{detail}, the oldest for more than 10 minutes", remedy)
-        return
-    yield Check("lake", "ok", detail)
+    yield Check("lake", "ok", f"{settings.lake}, {detail}")
 
 
-def _age(path: Path) -> float:
+def _log(found: config.Configuration) -> Iterator[Check]:
+    from ..lake.shipping.status import Limits, status
+
+    settings = found.settings
+    limits = Limits(settings.spool_bytes, settings.ship_seconds)
     try:
-        return time.time() - path.stat().st_mtime
-    except FileNotFoundError:  # shipped just now
-        return 0.0
+        here = status(settings.lake, settings.spool, limits)
+    except LakeError:
+        return  # the check before this one has said so
+    remedy = "See: sekisho logs status"
+    for problem in here.problems:
+        yield Check("log", "fail", problem, remedy)
+    if not here.problems:
+        words = f"{output.counted(here.records_waiting, 'record')} in the spool"
+        yield Check("log", "ok", f"{words}, {here.spool_bytes >> 20} MiB")
 
 
 def _gateway(found: config.Configuration) -> Iterator[Check]:
@@ -205,5 +208,6 @@ _GROUPS: tuple[Callable[[config.Configuration], Iterator[Check]], ...] = (
     _models,
     _prices,
     _lake,
+    _log,
     _gateway,
 )

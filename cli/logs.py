@@ -1,6 +1,9 @@
-"""`sekisho logs`: how the lake is, the last requests, and a push from spool to lake."""
+"""`sekisho logs`: how the lake is, the last requests, and the way from spool to lake."""
 
 import contextlib
+import signal
+import sys
+import threading
 import time
 from dataclasses import asdict
 from datetime import datetime
@@ -8,13 +11,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..settings import Settings
 from . import output
+from .logs_compact import compact
+from .logs_ddl import ddl
+from .logs_iam import iam
 
 if TYPE_CHECKING:
     from ..lake.record import Record
+    from ..lake.shipping.flush import Flushed
+    from ..lake.shipping.status import LakeStatus
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 _FOLLOW_SECONDS = 0.25
+# A sidecar told to end waits so long for the gateway beside it: Kubernetes gives both 30 seconds.
+_GATEWAY_SECONDS = 18.0
 _LINE = "{:<19}  {:<11} {:>4}  {:<28} {:<28} {:>9} {:>9} {:>12} {:>9}  {}"
 
 
@@ -23,21 +34,43 @@ def logs() -> None:
     """Look at the records of requests."""
 
 
+for _command in (compact, ddl, iam):
+    logs.add_command(_command)
+
+
 @logs.command("status")
+@click.option("--check", is_flag=True, help="Exit with 1 when something must be mended.")
 @_as_json
 @click.pass_obj
-def status(places: output.Places, as_json: bool) -> None:
-    """Show what waits in the spool and what is in the lake."""
-    from ..lake.status import status as look
+def status(settings: Settings, as_json: bool, check: bool) -> None:
+    """Show what waits in the spool, what the shipper has done, and what is wrong."""
+    from ..lake.shipping.status import Limits
+    from ..lake.shipping.status import status as look
 
     with output.one_line():
-        found = asdict(look(places.lake, places.spool))
-    shown = {"lake": places.lake, "spool": str(places.spool), **found}
+        limits = Limits(settings.spool_bytes, settings.ship_seconds)
+        found = look(settings.lake, settings.spool, limits)
     if as_json:
-        output.print_json(shown)
+        places = {"lake": settings.lake, "spool": str(settings.spool)}
+        output.print_json({**places, **asdict(found)})
     else:
-        rows = [(name.replace("_", " "), _cell(value)) for name, value in shown.items()]
-        output.print_table(["", ""], rows)
+        _print_status(settings, found)
+    if check and found.problems:
+        sys.exit(1)
+
+
+def _print_status(settings: Settings, found: "LakeStatus") -> None:
+    shown: dict[str, object] = {"lake": settings.lake, "spool": settings.spool, **asdict(found)}
+    del shown["shipper"], shown["problems"]
+    for name, value in asdict(found.shipper).items() if found.shipper else ():
+        shown[_SHIPPER_NAMES.get(name, f"shipper_{name}")] = value
+    rows = [(name.replace("_", " "), _cell(value)) for name, value in shown.items()]
+    output.print_table(["", ""], rows)
+    for problem in found.problems:
+        click.echo(f"{click.style('problem', fg='red')}: {output.printable(problem)}", err=True)
+
+
+_SHIPPER_NAMES = {"at": "shipper_last_seen", "records": "shipped_records"}
 
 
 @logs.command("tail")
@@ -55,8 +88,8 @@ def status(places: output.Places, as_json: bool) -> None:
 @click.pass_obj
 def tail(places: output.Places, count: int, follow: bool, as_json: bool) -> None:
     """Show the last requests, whatever became of them."""
-    from ..lake import query
-    from ..lake.follow import Follower
+    from ..lake.asking import query
+    from ..lake.spool.follow import Follower
 
     with output.one_line(), contextlib.ExitStack() as stack:
         # Made before the first look: a record that comes in between is shown twice by the files
@@ -80,21 +113,72 @@ def tail(places: output.Places, count: int, follow: bool, as_json: bool) -> None
 @logs.command("flush")
 @_as_json
 @click.pass_obj
-def flush(places: output.Places, as_json: bool) -> None:
+def flush(settings: Settings, as_json: bool) -> None:
     """Bring finished segments of the spool to the lake now.
 
     The segment that a running gateway writes to stays; queries read it where it is.
     """
-    from ..lake.flush import flush as run
+    _print_flushed(settings, _flush(settings), as_json)
+
+
+@logs.command("ship")
+@click.option("--once", is_flag=True, help="Bring what is there and end, as 'logs flush' does.")
+@click.pass_obj
+def ship(settings: Settings, once: bool) -> None:
+    """Bring records to the lake until SIGTERM: a sidecar of 'sekisho up --no-ship'.
+
+    Of several for one spool one works, the others wait for its end.
+    """
+    from ..lake.shipping.ship import Plan, run
+
+    if once:
+        _print_flushed(settings, _flush(settings), as_json=False)
+        return
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    with output.one_line():
+        run(Plan.of(settings), _Patience(settings, stopping).sleep)
+
+
+class _Patience:
+    """Time to ship until we are told to end and the gateway beside us has ended, too."""
+
+    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        self._spool = settings.spool
+        self._stopping = stopping
+        self._end: float | None = None
+
+    def sleep(self, seconds: float) -> bool:
+        """Wait; False when it is over."""
+        from ..lake.shipping.free import is_written
+
+        if not self._stopping.wait(seconds):
+            return True
+        now = time.monotonic()
+        if self._end is None:
+            self._end = now + _GATEWAY_SECONDS
+        if now >= self._end or not is_written(self._spool):
+            return False
+        time.sleep(_FOLLOW_SECONDS)
+        return True
+
+
+def _flush(settings: Settings) -> "Flushed":
+    from ..lake.shipping.flush import flush as run
+    from ..lake.shipping.ship import Plan
 
     with output.one_line():
-        done = run(places.spool, places.lake)
+        return run(settings.spool, settings.lake, Plan.of(settings).kept)
+
+
+def _print_flushed(settings: Settings, done: "Flushed", as_json: bool) -> None:
     if as_json:
         output.print_json(asdict(done))
         return
     click.echo(f"{done.records} records of {done.segments} segments into {done.files} files.")
     if done.bad_lines:
-        click.echo(f"{done.bad_lines} lines were no records: {places.spool / 'bad'}", err=True)
+        click.echo(f"{done.bad_lines} lines were no records: {settings.spool / 'bad'}", err=True)
 
 
 def _heading() -> str:

@@ -11,11 +11,15 @@ from ..pricing.price import Price
 from ..pricing.units import BY_NAME, ONE
 from . import output
 from .models_of import configuration
+from .prices_restate import restate
 
 
 @click.group("prices")
 def prices() -> None:
-    """Check, show and compare prices."""
+    """Check, show and compare prices, and correct the costs of the past."""
+
+
+prices.add_command(restate)
 
 
 @prices.command("check")

@@ -1,7 +1,9 @@
 """`sekisho up`: start the gateway."""
 
 import os
+import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -11,9 +13,10 @@ from ..gate import entry, metrics, running, server
 from ..keys.master import ensure_master_key
 from ..keys.row import KeysError
 from ..keys.store import Store
-from ..lake.shipper import Shipper
+from ..lake import place
+from ..lake.place import LakeError
+from ..lake.shipping.shipper import Shipper
 from ..pricing import verify
-from ..settings import SettingsError
 from . import greeting, output
 from .models_of import configuration
 from .output import Misuse, Problem
@@ -38,6 +41,7 @@ from .output import Misuse, Problem
 )
 @click.option("--demo", is_flag=True, help="Add the built-in model 'demo' (no cloud needed).")
 @click.option("--allow-unpriced", is_flag=True, help="Start although a model has no price.")
+@click.option("--no-ship", is_flag=True, help="Leave shipping the log to 'sekisho logs ship'.")
 @click.pass_context
 def up(
     ctx: click.Context,
@@ -47,13 +51,17 @@ def up(
     workers: int,
     demo: bool,
     allow_unpriced: bool,
+    no_ship: bool,
 ) -> None:
     """Start the gateway: keys, prices and the log in front of LiteLLM."""
     found = configuration(ctx, demo, config=config_file)
     home = found.settings.home
     try:
         with running.alone(home):
-            sys.exit(_up(ctx, found, config_file, host, port, workers, demo, allow_unpriced))
+            _prepare(found, allow_unpriced, demo)
+            listener = _listen(host, port)
+            _environment(ctx, found, config_file, demo)
+            sys.exit(_serve(found, listener, workers, demo, no_ship))
     except running.InUse:
         raise Problem(
             f"SEKISHO_HOME={home} is in use by another gateway{_where(home)}; stop that one, or "
@@ -66,18 +74,8 @@ def up(
         ) from None
 
 
-def _up(
-    ctx: click.Context,
-    found: config.Configuration,
-    config_file: str | None,
-    host: str,
-    port: int,
-    workers: int,
-    demo: bool,
-    allow_unpriced: bool,
-) -> int:
-    """Everything in order, until the gateway is stopped; its exit code."""
-    settings = found.settings
+def _prepare(found: config.Configuration, allow_unpriced: bool, demo: bool) -> None:
+    """Everything that can be found wrong before a port is opened."""
     _prepare_state(found)
     _refuse_unpriced(found, allow_unpriced)
     _tell_skipped(found, demo)
@@ -86,19 +84,31 @@ def _up(
             "no model can be served: set the variables of a cloud (docs/providers.md), "
             "or try 'sekisho up --demo'"
         )
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        listener = server.listen(host, port)
+        return server.listen(host, port)
     except OSError as error:
         raise Problem(
             f"{host}:{port} can't be used: {error.strerror}; "
             "stop what listens there or choose another --host or --port"
         ) from None
-    aliases = output.counted(len({d.alias for d in found.deployments}), "model")
+
+
+def _serve(
+    found: config.Configuration, listener: socket.socket, workers: int, demo: bool, no_ship: bool
+) -> int:
+    """Serve until the gateway is stopped; its exit code."""
+    settings = found.settings
     address = server.address(listener)
+    aliases = output.counted(len({d.alias for d in found.deployments}), "model")
     click.echo(f"sekisho: {aliases}, starting LiteLLM (some seconds) ...", err=True)
-    _environment(ctx, found, config_file, demo)
     greeting.when_ready(address, greeting.demo_key(settings) if demo else None)
-    with running.announced(settings.home, address, demo), Shipper(settings.spool, settings.lake):
+    with (
+        running.announced(settings.home, address, demo),
+        nullcontext() if no_ship else Shipper(settings.spool, settings.lake),
+    ):
         return server.serve(listener, workers, settings.drain_seconds)
 
 
@@ -121,14 +131,14 @@ def _prepare_state(found: config.Configuration) -> None:
     """The folders, the master key and the key store, before anything is served."""
     settings = found.settings
     try:
-        _ = settings.lake_folder  # one that can't be written is told now, not when rows are shipped
+        place.check(settings.lake)  # told now, not when rows are shipped
         settings.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not settings.master_key:
             ensure_master_key(settings.home)
         config.forget_old_files(settings.home)
         metrics.make_folder(settings.home)
         Store(settings.database_url, migrate=True).close()
-    except SettingsError as error:
+    except LakeError as error:
         raise Misuse(str(error)) from None
     except KeysError as error:
         raise Problem(str(error)) from None

@@ -14,6 +14,7 @@ from sekisho import settings
 from sekisho.cli.main import main as command_line
 from sekisho.gate import surface
 from sekisho.lake import columns
+from sekisho.lake.asking import reports
 from sekisho.pricing import catalog, table
 from sekisho.pricing.overrides import price_of
 from sekisho.providers import loader
@@ -148,6 +149,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "routes": surface.markdown_table,
     "settings": settings.markdown_table,
     "columns": columns.markdown,
+    "payload-columns": columns.payload_markdown,
+    "reports": reports.markdown,
     "model-counts": counts,
     "models": models,
     "prices": prices,

@@ -104,10 +104,7 @@ class Answer:
         shown = exchange.reader.feed(piece)
         if shown and exchange.first_token is None:
             exchange.first_token = time.monotonic()
-        if self._events:
-            exchange.note_piece(shown)
-        else:
-            exchange.passed += len(shown)  # sound: nothing to estimate by
+        exchange.passed += len(shown)
         reading = exchange.reader.reading
         if reading.ended or not more:
             if not more and not self._events:
@@ -136,9 +133,12 @@ class Answer:
             await self.fail(Failure(502, words, "unreadable_answer", refused=False))
             return
         exchange.complete = True
+        exchange.answer = content
         reading = exchange.reader.reading
         if reading.instead is not None:
             content = reading.instead
+            if reading.content_type is None:
+                exchange.answer = content  # else it is no JSON
             self._headers = _described(self._headers, content, reading.content_type)
         await self._begin(self._status, self._headers)
         await self._close(exchange)

@@ -64,7 +64,8 @@ class Gate:
         if route is None or (route is surface.METRICS and not self._shows_metrics(scope)):
             await self._no_route(scope, send)
         elif route is surface.METRICS:
-            await _plain(send, 200, self.metrics.text(), b"text/plain; version=0.0.4")
+            page = await asyncio.to_thread(self.metrics.text)
+            await _plain(send, 200, page, b"text/plain; version=0.0.4")
         elif route.operation == "health":
             await self._health(route, send)
         elif route.endpoint is None:
@@ -126,7 +127,7 @@ class Gate:
         self._write(exchange, record)
 
     def _write(self, exchange: Exchange, record: Record) -> None:
-        self.recorder.write(record)
+        self.recorder.write(exchange, record)
         why = record.error_type if record.status == "refused" else None
         self.metrics.ended(exchange.route.operation, record.status, why)
 
@@ -167,6 +168,7 @@ class Gate:
         asked = bodies.parse_json(content)
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
         exchange.asked = asked
+        exchange.content = self.cleaner.logged(asked, content)
         cleaned = self.cleaner.body(asked, who)
         self._choose_model(exchange)
         return Admitted(cleaned)
@@ -176,6 +178,7 @@ class Gate:
         asked = form.values()
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
         exchange.asked = asked
+        exchange.content, exchange.files = self.cleaner.logged(asked), form.files
         form.check_model()
         users = dict.fromkeys(clean.USER_FIELDS, who)
         encoded, content_type = form.encode(self.cleaner.keeps_in_form, clean.FILE_PARTS, users)
@@ -213,6 +216,7 @@ class Gate:
         exchange.reader = reader_for(exchange.route, exchange.asked, admitted.upload)
         auth.proven.set(exchange.identity)
         hooks.current.set(exchange.attempts)
+        self.recorder.begin(exchange)
         departure = asyncio.ensure_future(departure_of(receive, exchange))
         try:
             await self.inner(

@@ -234,6 +234,15 @@ class Cleaner:
         """
         return not self.steers(field) and field.partition("[")[0] not in _NO_TEXT_FIELDS
 
+    def logged(
+        self, fields: Mapping[str, Any], content: bytes | None = None
+    ) -> bytes | Mapping[str, Any]:
+        """What the log may have of a request: the JSON that came, or, when it has steering fields,
+        which may be another's keys and passwords, its other fields.
+        """
+        kept = {name: value for name, value in fields.items() if not self.steers(name)}
+        return content if content is not None and len(kept) == len(fields) else kept
+
     def body(self, fields: Mapping[str, Any], user_hash: str) -> dict[str, Any]:
         """The body without steering fields, and with `user_hash` for whoever it names as user.
 

@@ -1,5 +1,6 @@
 """Where uvicorn begins a worker: the environment first, then LiteLLM, then everything else."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -31,6 +32,9 @@ _UNSET = ("DATABASE_URL", "DIRECT_URL", "STORE_MODEL_IN_DB", "LITELLM_LICENSE", 
 def create() -> ASGIApp:
     """The application of one worker. Imports LiteLLM, which takes some seconds."""
     log_lines.set_up()
+    # LiteLLM makes a million objects that stay: collecting among them meanwhile finds nothing, and
+    # takes a third of the time until the gateway is ready. The worker collects when it is.
+    gc.disable()
     configuration = config.load(demo=os.environ.get(DEMO) == "1")
     settings = configuration.settings
     # Its own file: a worker that starts later may find that the operator has edited the source.

@@ -6,7 +6,6 @@ from typing import Any
 from ..pricing.usage import Usage
 from ..untyped import mapping, sequence
 from .exchange import Exchange
-from .readers.base import parse
 
 # What of a request is text for the model, and what inside it is not.
 _TEXTS = ("system", "instructions", "messages", "input", "prompt", "tools", "query", "documents")
@@ -26,7 +25,7 @@ def tokens_of(text: str) -> int:
 
 
 def usage_of(exchange: Exchange) -> Usage:
-    """What the request and the pieces of its answer amount to.
+    """What the request and what has come of its answer amount to.
 
     The provider's own count of the prompt is kept where the stream began with it (Messages).
     """
@@ -51,11 +50,14 @@ def _numbers(given: object) -> int:
 
 
 def _said(exchange: Exchange) -> int:
-    """Tokens of what the client was sent; of a long stream its beginning stands for all of it."""
-    kept = sum(len(piece) for piece in exchange.pieces)
-    if not kept:
+    """Tokens of what the client was sent; of a very long stream its beginning stands for all."""
+    if exchange.reader is None:
         return 0
-    return tokens_of(_text_of(exchange.pieces)) * max(exchange.passed, kept) // kept
+    transcript = exchange.reader.transcript
+    text = "".join(transcript.texts())
+    if not text:
+        return 0
+    return tokens_of(text) * max(transcript.room.seen, len(text)) // len(text)
 
 
 def _texts(asked: Mapping[str, Any]) -> list[Any]:
@@ -73,20 +75,3 @@ def _strings(value: Any) -> Iterator[str]:
             continue
         waiting += [inner for name, inner in mapping(item).items() if name not in _SILENT]
         waiting += sequence(item)
-
-
-def _text_of(pieces: list[bytes]) -> str:
-    """What a stream's pieces have said: text, reasoning and tool arguments, of any dialect."""
-    said: list[str] = []
-    for line in b"".join(pieces).split(b"\n"):
-        event = parse(line[5:].strip()) if line.startswith(b"data:") else None
-        if event is None:
-            continue
-        kind = str(event.get("type", ""))
-        if kind.endswith(".delta") and isinstance(event.get("delta"), str):
-            said.append(event["delta"])
-        elif kind == "content_block_delta":
-            said += _strings(event.get("delta"))
-        for choice in sequence(event.get("choices")):
-            said += _strings(mapping(choice).get("delta"))
-    return "".join(said)

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +11,13 @@ from ..callbacks.attempts import Attempts
 from ..keys.budgets.ledger import Reservation
 from ..keys.identity import Identity
 from ..keys.policy import Scope
+from ..lake.spool.lines import Begun
 from .errors import Failure
 from .readers.base import Reader
 from .surface import Route
 
-# Enough of a stream to estimate all of it by, and little enough for hundreds of streams at once.
-KEPT_BYTES = 262_144
+# A file of a form: its field, and its name, content and type.
+File = tuple[str, tuple[str, bytes, str]]
 
 
 @dataclass(slots=True)
@@ -24,9 +25,12 @@ class Exchange:
     """Filled in along the line and read once, by `recorder.row`.
 
     `started` and the other instants are `time.monotonic()` seconds. `passed` counts the bytes of a
-    stream that have gone to the client; `pieces` has the first of them, at most `KEPT_BYTES`.
+    stream that have gone to the client. `content` is the request as it came, less what no log
+    may have; `files` are a form's, as (field, (name, content, type)). `answer` has the bytes
+    of an answer that came whole; what a stream has said is in `reader.transcript`.
     `scopes` are those whose limits the request has been counted for, `counted_tokens` the tokens
-    among that; `reservation` is what is held of their budgets.
+    among that; `reservation` is what is held of their budgets. `begun` is where the log has the
+    beginning of its row, `who` the part of both that tells who asked.
     """
 
     route: Route
@@ -40,7 +44,11 @@ class Exchange:
     scopes: tuple[Scope, ...] = ()
     counted_tokens: int = 0
     reservation: Reservation | None = None
+    begun: Begun | None = None
+    who: Mapping[str, Any] | None = None
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    content: bytes | Mapping[str, Any] | None = None
+    files: Sequence[File] = ()
     alias: str | None = None
     claimed_user: str | None = None
     attempts: Attempts = field(default_factory=Attempts)
@@ -51,19 +59,13 @@ class Exchange:
     client_gone: bool = False
     complete: bool = False
     passed: int = 0
-    pieces: list[bytes] = field(default_factory=list[bytes])
+    answer: bytes | None = None
     closed: bool = False
 
     @property
     def was_asked(self) -> bool:
         """Whether a provider was asked, or has answered without LiteLLM's telling us so."""
         return bool(self.attempts.tried) or self.complete
-
-    def note_piece(self, piece: bytes) -> None:
-        """A piece of a stream is about to pass."""
-        if self.passed < KEPT_BYTES:
-            self.pieces.append(piece)
-        self.passed += len(piece)
 
     @property
     def stream(self) -> bool:

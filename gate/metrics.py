@@ -24,21 +24,26 @@ def make_folder(home: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-# Of all workers the worst counts.
-_GAUGES: tuple[tuple[str, str, Literal["livemin", "livemax"]], ...] = (
+# Of all workers the worst counts, or their sum.
+_GAUGES: tuple[tuple[str, str, Literal["livemin", "livemax", "livesum"]], ...] = (
     ("sekisho_key_store_up", "Whether all workers reach the key store.", "livemin"),
     ("sekisho_shared_limits_up", "Whether limits are counted where they should be.", "livemin"),
     ("sekisho_spend_waiting", "Costs that are not in the key store yet.", "livemax"),
+    ("sekisho_rows_in_memory", "Rows that the disk refuses, over all workers.", "livesum"),
 )
 
 
 class Metrics:
-    """The numbers of one worker. Made once in a process."""
+    """The numbers of one worker. Made once in a process.
 
-    def __init__(self) -> None:
+    What all workers share, spool and shipper, is looked at when the page is asked for.
+    """
+
+    def __init__(self, spool: Path | None = None) -> None:
         from prometheus_client import CollectorRegistry, Counter, Gauge
 
         registry = CollectorRegistry()
+        self._spool = spool
         self._requests = Counter(
             "sekisho_requests",
             "Requests to inference routes that have ended.",
@@ -57,6 +62,17 @@ class Metrics:
             ("scope", "period"),
             registry=registry,
         )
+        self._shed = Counter(
+            "sekisho_bodies_shed",
+            "Prompts and answers that were not logged because there was no room.",
+            registry=registry,
+        )
+        self._lost = Counter(
+            "sekisho_rows_lost",
+            "Rows that neither the disk nor memory has taken.",
+            registry=registry,
+        )
+        self._logged = (0, 0)
         self._gauges = {
             name: Gauge(name, words, registry=registry, multiprocess_mode=mode)
             for name, words, mode in _GAUGES
@@ -72,17 +88,30 @@ class Metrics:
         """A budget has passed 80 %."""
         self._warnings.labels(scope, period).inc()
 
+    def logged(self, shed: int, lost: int, kept: int) -> None:
+        """Set what the log of this worker tells: bodies shed and rows lost since its start, rows
+        that it keeps in memory.
+        """
+        before, self._logged = self._logged, (shed, lost)
+        self._shed.inc(shed - before[0])
+        self._lost.inc(lost - before[1])
+        self.now(sekisho_rows_in_memory=kept)
+
     def now(self, **values: float) -> None:
         """Set gauges, by name."""
         for name, value in values.items():
             self._gauges[name].set(value)
 
     def text(self) -> bytes:
-        """The page, over all workers that run."""
+        """The page, over all workers that run. Reads files: not for an event loop."""
         from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+
+        from .spool_metrics import SpoolMetrics
 
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, os.environ[FOLDER_VARIABLE])
+        if self._spool is not None:
+            registry.register(SpoolMetrics(self._spool))
         return generate_latest(registry)
 
 

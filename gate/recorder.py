@@ -1,4 +1,7 @@
-"""What is recorded: an exchange becomes one row, priced, on disk before its last byte leaves."""
+"""What is recorded: an exchange becomes one row, priced, on disk before its last byte leaves.
+
+Before LiteLLM is asked the beginning of the row is on disk, for a gateway that dies meanwhile.
+"""
 
 import logging
 import time
@@ -9,14 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from ..callbacks import attempts as hooks
+from ..lake.bodies.body import Body
 from ..lake.record import Attempt, Record
-from ..lake.spool import Spool, SpoolError
+from ..lake.spool.beginning import Beginning
+from ..lake.spool.log import Log
 from ..pricing.cost import Cost, Unpriced, cost
+from ..pricing.price import STANDARD_TIERS, Price
 from ..pricing.usage import QUANTITIES, Usage
 from . import who_asks
 from .exchange import Exchange
 from .fleet import Fleet
 from .outcome import Outcome, outcome
+from .payload import body_of
 from .readers.messages import TokenCount
 
 log = logging.getLogger("sekisho.record")
@@ -29,11 +36,22 @@ _FREE = Cost(Decimal(0), {})
 class Recorder:
     """Makes the row of each exchange, and writes it."""
 
-    def __init__(self, fleet: Fleet, spool: Spool, instance: str) -> None:
+    def __init__(self, fleet: Fleet, to: Log, instance: str) -> None:
         """`instance` names this process in the rows."""
         self._fleet = fleet
-        self._spool = spool
+        self._log = to
         self._instance = instance
+
+    def begin(self, exchange: Exchange) -> None:
+        """Write down that a request is about to be sent: its row, should the gateway die now."""
+        try:
+            exchange.begun = self._log.begin(self._beginning(exchange))
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the request
+            log.critical(
+                "request %s: its beginning is not written: %s",
+                exchange.request_id,
+                type(error).__name__,
+            )
 
     def row(self, exchange: Exchange) -> Record:
         """The row of an exchange, as things stand: there is always one."""
@@ -45,14 +63,34 @@ class Recorder:
             )
             return self._bare(exchange)
 
-    def write(self, record: Record) -> None:
-        """Bring a row to disk. A disk that can't be written costs it, with a loud line, never the
-        request.
+    def write(self, exchange: Exchange, record: Record) -> None:
+        """Bring to disk what was said and then the row. A disk that can't be written is loud, but
+        never costs the request.
         """
+        self._log.end(record, self._body(exchange), exchange.begun)
+
+    def _body(self, exchange: Exchange) -> Body | None:
         try:
-            self._spool.append(record)
-        except SpoolError as error:
-            log.critical("%s", error)
+            return body_of(exchange)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the row
+            log.critical(
+                "request %s: what was said is not logged: %s",
+                exchange.request_id,
+                type(error).__name__,
+            )
+            return None
+
+    def _beginning(self, exchange: Exchange) -> Beginning:
+        exchange.who = _who(exchange)
+        known = {
+            "route": exchange.path,
+            "gen_ai_operation_name": exchange.route.operation,
+            "gen_ai_request_model": exchange.alias,
+            "gen_ai_request_stream": exchange.stream,
+            "gateway_instance": self._instance,
+            **exchange.who,
+        }
+        return Beginning(exchange.request_id, exchange.started_at, known)
 
     def _row(self, exchange: Exchange) -> Record:
         end = outcome(exchange)
@@ -65,7 +103,7 @@ class Recorder:
             http_response_status_code=exchange.status,
             gateway_instance=self._instance,
             **_times(exchange),
-            **_who(exchange),
+            **(exchange.who or _who(exchange)),
             **self._what(exchange),
             **self._usage(exchange, end),
         )
@@ -121,7 +159,8 @@ class Recorder:
         )
 
     def _usage(self, exchange: Exchange, end: Outcome) -> dict[str, Any]:
-        bill = self._bill(exchange, end)
+        usage = self._with_tier(exchange, end.usage)
+        bill = self._bill(exchange, end, usage)
         reading = exchange.reader.reading if exchange.reader else None
         fields: dict[str, Any] = {
             "billed_cost": bill.total if bill else None,
@@ -131,7 +170,6 @@ class Recorder:
             "usage_is_estimated": end.estimated,
             "gen_ai_response_finish_reasons": reading.finish_reasons if reading else (),
         }
-        usage = end.usage
         if usage is not None:
             written = usage.cache_write_5m_input_tokens + usage.cache_write_1h_input_tokens
             fields |= {
@@ -142,21 +180,31 @@ class Recorder:
                 "gen_ai_usage_reasoning_output_tokens": usage.reasoning_output_tokens,
                 "other_units": _other_units(exchange, usage),
             }
+            if bill is not None and bill is not _FREE:
+                tier = usage.service_tier
+                fields["service_tier"] = "standard" if tier in STANDARD_TIERS else tier
         return fields
 
-    def _bill(self, exchange: Exchange, end: Outcome) -> Cost | None:
+    def _with_tier(self, exchange: Exchange, usage: Usage | None) -> Usage | None:
+        """The usage with the service tier that has a price of its own, if the answer tells none."""
+        price = self._price(exchange)
+        tier = exchange.attempts.tier
+        if usage is None or price is None or usage.service_tier or tier not in price.tiers:
+            return usage
+        return replace(usage, service_tier=tier)
+
+    def _price(self, exchange: Exchange) -> Price | None:
+        tried = exchange.attempts.tried
+        return self._fleet.price(tried[-1].deployment_id) if tried else None
+
+    def _bill(self, exchange: Exchange, end: Outcome, usage: Usage | None) -> Cost | None:
         """The cost in USD; None, never 0, when something was used that can't be priced."""
         if isinstance(exchange.reader, TokenCount) or not end.answered:
             return _FREE
-        usage = end.usage
-        tried = exchange.attempts.tried
-        price = self._fleet.price(tried[-1].deployment_id) if tried else None
+        price = self._price(exchange)
         if usage is None or price is None or not any(getattr(usage, n) for n in QUANTITIES):
             log.error("request %s is recorded without a cost", exchange.request_id)
             return None
-        tier = exchange.attempts.tier
-        if usage.service_tier is None and tier in price.tiers:
-            usage = replace(usage, service_tier=tier)  # the answer doesn't tell, see attempts
         try:
             return cost(price, usage)
         except Unpriced as error:

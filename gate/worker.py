@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import hashlib
 import logging
 import multiprocessing
 import os
@@ -23,7 +24,7 @@ from ..keys.budgets.outbox import Outbox
 from ..keys.check import Keyring
 from ..keys.rates.meter import Meter
 from ..keys.store import Store
-from ..lake.spool import Spool
+from ..lake.spool.log import Log
 from ..pricing import catalog
 from . import alerts, clean, health, litellm_app
 from .allowance import Allowance
@@ -54,8 +55,16 @@ class Worker:
         instance = f"{socket.gethostname()}-{os.getpid()}"
         self._store = Store(settings.database_url)
         self._keyring = Keyring(self._store)
-        self._spool = Spool(settings.spool, instance)
-        self._metrics = Metrics()
+        self._log = Log(
+            settings.spool,
+            instance,
+            bodies=settings.log_bodies,
+            most_bytes=settings.spool_bytes,
+            # The shipper comes every ship_seconds: so a record waits for hardly more.
+            roll_seconds=settings.ship_seconds / 5,
+            key=hashlib.sha256(f"llm_payload:{os.environ['LITELLM_MASTER_KEY']}".encode()).digest(),
+        )
+        self._metrics = Metrics(settings.spool)
         self._outbox = Outbox(settings.home / "spend.db")
         self._ledger = Ledger(
             self._store.database,
@@ -77,11 +86,11 @@ class Worker:
             fleet=fleet,
             cleaner=clean.Cleaner(litellm_app.litellm_fields()),
             allowance=Allowance(settings.policy, self._meter, self._ledger, fleet, longest),
-            recorder=Recorder(fleet, self._spool, instance),
+            recorder=Recorder(fleet, self._log, instance),
             metrics=self._metrics,
             inner=litellm_app.build(),
             master_key=os.environ["LITELLM_MASTER_KEY"],
-            health=lambda: health.readiness(self._started, self._keyring.away_for, self._spool),
+            health=lambda: health.readiness(self._started, self._keyring.away_for, self._log),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +131,7 @@ class Worker:
 
         What the key store doesn't take in time stays in the outbox, for the next start.
         """
-        _try(self._spool.close)
+        _try(self._log.close)
         self._keyring.close()
         _try_for_a_while("counting the last costs", self._ledger.close)
         if self._keyring.available:
@@ -143,16 +152,17 @@ class Worker:
             _try(lambda: self._metrics.now(sekisho_spend_waiting=self._outbox.waiting()))
 
     async def _care(self) -> None:
-        """Close old spool segments and note when keys were used, for as long as we run."""
+        """Take care of the log and note when keys were used, for as long as we run."""
         rounds = 0
         while not _is_orphan():
             self._metrics.now(
                 sekisho_key_store_up=self._keyring.available,
                 sekisho_shared_limits_up=not self._meter.degraded,
             )
+            await asyncio.to_thread(_try, self._log.care)
+            self._metrics.logged(self._log.shed, self._log.lost, self._log.kept)
             await asyncio.sleep(_CARE_SECONDS)
             rounds += 1
-            _try(self._spool.roll_if_due)
             await self._meter.beat()
             if rounds % _LAST_USED_EVERY == 0 and self._keyring.available:
                 await asyncio.to_thread(_try, self._keyring.save_last_used)
@@ -198,6 +208,7 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()  # `entry.create` has stopped it
 
 
 async def lifespan(

@@ -1,12 +1,13 @@
-"""The columns of `llm_usage`, once: names, types and meaning; everything else derives from here.
+"""The columns of `llm_usage` and `llm_payload`, once: names, types, meaning; the rest derives.
 
 OpenTelemetry GenAI attribute names (dots become underscores) where they exist, FOCUS names for
 money, our own otherwise. New columns go at the end and raise `SCHEMA_VERSION`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TEXT, TEXTS, TIME, REAL = "VARCHAR", "VARCHAR[]", "TIMESTAMP", "DOUBLE"
 COUNT, SMALL, YES_NO = "BIGINT", "INTEGER", "BOOLEAN"
@@ -91,11 +92,51 @@ COLUMNS = (
         "Whether tokens, and so the cost, are the gateway's estimate: the answer broke off before "
         "the provider told.",
     ),
+    Column(
+        "payload_logged",
+        TEXT,
+        "What `llm_payload` has of it: `full`, `hash`, `none` or `shed` (no room on the disk).",
+    ),
+    Column("batch_id", TEXT, "Batch that brought the row to the lake; NULL while in the spool."),
+    Column("original_billed_cost", MONEY, "What `billed_cost` was before it was restated first."),
+    Column("restated_at", TIME, "UTC, when `billed_cost` was restated last."),
+    Column("restated_reason", TEXT, "Why it was restated."),
+    Column(
+        "service_tier",
+        TEXT,
+        "Service tier of the prices that were taken: `standard`, `priority` or `flex`.",
+    ),
 )
 NAMES = tuple(column.name for column in COLUMNS)
 
+PAYLOAD_COLUMNS = (
+    Column("request_id", TEXT, "That of the row in `llm_usage`."),
+    Column("start_time", TIME, "UTC, as in `llm_usage`."),
+    Column(
+        "gen_ai_input_messages",
+        TEXT,
+        "What was asked: JSON, a list of messages in OpenTelemetry's GenAI schema (`role`, "
+        "`parts`).",
+    ),
+    Column(
+        "gen_ai_output_messages",
+        TEXT,
+        "What was answered: JSON, the same, with `finish_reason`.",
+    ),
+    Column("request_parameters", TEXT, "JSON, the request without its messages."),
+    Column("truncated", YES_NO, "Whether something was too long and is marked as cut."),
+    Column("batch_id", TEXT, "Batch that brought the row to the lake."),
+    Column("schema_version", SMALL, "Version of these columns."),
+)
+PAYLOAD_NAMES = tuple(column.name for column in PAYLOAD_COLUMNS)
 
-def markdown() -> str:
+
+def markdown(columns: Sequence[Column] = COLUMNS) -> str:
     """The columns as a Markdown table, for docs."""
-    rows = [f"| `{column.name}` | `{column.type}` | {column.meaning} |" for column in COLUMNS]
+    rows = [f"| `{column.name}` | `{column.type}` | {column.meaning} |" for column in columns]
     return "\n".join(["| Column | Type | Meaning |", "|---|---|---|", *rows]) + "\n"
+
+
+def payload_markdown() -> str:
+    """The columns of `llm_payload` as a Markdown table, for docs."""
+    return markdown(PAYLOAD_COLUMNS)

@@ -9,6 +9,7 @@ from typing import Literal
 from .columns import SCHEMA_VERSION
 
 Status = Literal["success", "failure", "refused", "cancelled", "truncated", "interrupted"]
+PayloadLogged = Literal["full", "hash", "none", "shed"]
 EndUserSource = Literal["key", "jwt", "header", "slack", "none"]
 
 
@@ -86,3 +87,9 @@ class Record:
     gateway_instance: str | None = None
     schema_version: int = SCHEMA_VERSION
     usage_is_estimated: bool = False
+    payload_logged: PayloadLogged | None = None
+    batch_id: str | None = None
+    original_billed_cost: Decimal | None = None
+    restated_at: datetime | None = None
+    restated_reason: str | None = None
+    service_tier: str | None = None

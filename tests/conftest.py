@@ -1,5 +1,6 @@
 """Real parts that tests share: one simulator of the clouds and one gateway for the session."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,14 @@ from .simulators import Simulator
 
 # Before any test imports LiteLLM, which would ask the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+gc.disable()  # among the millions of objects that importing tests makes, it finds nothing
+
+
+def pytest_collection_finish() -> None:
+    """All tests are imported: collect garbage again, but not among what stays anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from sekisho.lake import codec, segments
+from sekisho.lake import codec
 from sekisho.lake.record import Record
+from sekisho.lake.spool import segments
 
 from .simulators import PROJECT, Simulator
 
@@ -165,7 +166,7 @@ class Gateway:
         return [
             codec.decode(line)
             for segment in segments.find(self.home / "spool")
-            for line in segment.path.read_bytes().split(b"\n")
+            for line in segments.rows(segment.path.read_bytes().split(b"\n"))
             if line
         ]
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -56,14 +57,13 @@ class Installation:
         variables = {**cloud_variables(clouds), "SEKISHO_DATABASE_URL": url}
         if servers:
             variables["SEKISHO_REDIS_URL"] = servers[1].url
-        with ExitStack() as stack:
-            gateways = [
-                stack.enter_context(
-                    Gateway.start(home, "--workers", str(workers), variables=variables)
-                )
-                for home in homes
-            ]
-            yield cls(gateways, url)
+        with ThreadPoolExecutor() as pool, ExitStack() as stack:
+
+            def start(home: Path) -> Gateway:
+                options = ("--workers", str(workers))
+                return stack.enter_context(Gateway.start(home, *options, variables=variables))
+
+            yield cls(list(pool.map(start, homes)), url)
 
     @property
     def alive(self) -> list[Gateway]:

@@ -110,9 +110,13 @@ MISTAKES = {
     "a port as a variable": Mistake(
         "environment: unknown variable SEKISHO_PORT: ", variables={"SEKISHO_PORT": "4000"}
     ),
+    "a workgroup that is a pattern": Mistake(
+        "SEKISHO_ATHENA_WORKGROUP=* (environment): must be a name of letters, digits, underscores",
+        variables={"SEKISHO_ATHENA_WORKGROUP": "*"},
+    ),
     "a variable of a later version": Mistake(
-        "environment: SEKISHO_LOG_BODIES is not in this version: unset it",
-        variables={"SEKISHO_LOG_BODIES": "full"},
+        "environment: SEKISHO_OPENWEBUI_JWT_SECRET is not in this version: unset it",
+        variables={"SEKISHO_OPENWEBUI_JWT_SECRET": "x"},
     ),
     "a database of another kind": Mistake(
         "only SQLite and PostgreSQL work",
@@ -269,8 +273,8 @@ def test_half_a_cloud(home: Path, given: dict[str, str], line: str) -> None:
     assert line in answer.err
 
 
-def test_a_lake_in_a_bucket(home: Path) -> None:
-    """A lake that this version can't write is refused at the start, not when rows are shipped."""
-    variables = {"SEKISHO_LAKE": "s3://bucket/prefix"}
+def test_a_lake_that_cannot_be(home: Path) -> None:
+    """A URL that is no lake is refused at the start, not when rows are shipped."""
+    variables = {"SEKISHO_LAKE": "s3://bucket:80/prefix"}
     said = refused(sekisho(home, "up", "--port", "0", "--demo", variables=variables), 2)
-    assert "only file:///folder works in this version" in said
+    assert "SEKISHO_LAKE=s3://bucket:80/prefix: write s3://bucket/prefix" in said

@@ -6,14 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
-from sekisho.cli import output, when
+from sekisho.cli import engines, output, usage_reports, when
 from sekisho.cli.usage import usage
+from sekisho.keys.limits import Limits
+from sekisho.keys.policy import Policy
+from sekisho.keys.store import Store
+from sekisho.lake.asking import athena
 from sekisho.lake.record import Record
-from sekisho.lake.spool import Spool
 
+from . import filled
+
+NO_POLICY = Policy()
+TOKYO = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
 
 
@@ -24,6 +32,12 @@ class Places:
     database_url: str
     lake: str
     spool: Path
+    redact: tuple[re.Pattern[str], ...] = ()
+    time_zone: ZoneInfo = TOKYO
+    policy: Policy = NO_POLICY
+    athena_workgroup: str = "company"
+    athena_database: str = "sekisho"
+    athena_output: str = ""
 
 
 @pytest.fixture
@@ -41,22 +55,16 @@ def places(tmp_path: Path) -> Places:
         billed_cost=Decimal("3.6005"),
         is_priced=True,
     )
-    spool = Spool(tmp_path / "spool", "host")
-    spool.append(record)
-    spool.append(
-        replace(record, request_id="r1", status="failure", billed_cost=Decimal("0.00000001"))
+    failed = replace(record, request_id="r1", status="failure", billed_cost=Decimal("0.00000001"))
+    unpriced = replace(
+        record,
+        request_id="r2",
+        start_time=now - timedelta(days=20),
+        gen_ai_request_model="=evil\x1b[31m",
+        billed_cost=None,
+        is_priced=False,
     )
-    spool.append(
-        replace(
-            record,
-            request_id="r2",
-            start_time=now - timedelta(days=20),
-            gen_ai_request_model="=evil\x1b[31m",
-            billed_cost=None,
-            is_priced=False,
-        )
-    )
-    spool.close()
+    filled.segment(tmp_path / "spool", "x", [record, failed, unpriced])
     return Places("", (tmp_path / "lake").as_uri(), tmp_path / "spool")
 
 
@@ -165,6 +173,21 @@ def test_nothing_found_says_since_when(places: Places) -> None:
             "(2027-03-31) or a time (2027-03-31T12:00Z, UTC)",
         ),
         (
+            ["--report", "cost-by-usr"],
+            2,
+            "Error: --report cost-by-usr: did you mean cost-by-user?",
+        ),
+        (
+            ["--report", "errors", "--by", "user"],
+            2,
+            "Error: --by and --report don't go together; leave one of them out",
+        ),
+        (
+            ["--engine", "athena"],
+            2,
+            "Error: --engine athena bills what it reads: say how far back it shall, as --since 7d",
+        ),
+        (
             ["--since", "1d", "--until", "2d"],
             2,
             "Error: --until 2d is not after --since 1d; swap them",
@@ -175,16 +198,6 @@ def test_misuse_is_one_line(places: Places, words: list[str], code: int, message
     """What is wrong is named, with what to type instead."""
     result = run(places, *words)
     assert (result.exit_code, result.stderr) == (code, message + "\n")
-
-
-def test_a_lake_on_s3_is_one_line(places: Places) -> None:
-    """Until it works, S3 is refused in a line that says what does."""
-    result = run(replace(places, lake="s3://bucket/prefix"))
-    assert result.exit_code == 1
-    assert result.stderr == (
-        "Error: SEKISHO_LAKE=s3://bucket/prefix: S3 lakes don't work in this version; use "
-        "file:///folder and copy it to the bucket\n"
-    )
 
 
 @pytest.mark.parametrize(
@@ -235,8 +248,141 @@ def test_money_is_shown_to_its_last_digit(amount: Decimal | None, shown: str) ->
     assert output.money(amount) == shown
 
 
+REPORT = ("--report", "cost-by-model", "--since", "30d")
+
+
+def test_reports_are_listed(places: Places) -> None:
+    """Each report with what it shows."""
+    lines = [" ".join(line.split()) for line in run(places, "--list-reports").stdout.splitlines()]
+    assert lines[0] == "report shows"
+    assert "cost-by-model What each model cost" in lines
+    assert len(lines) >= 2 + 12
+
+
+def test_a_report_as_a_table(places: Places) -> None:
+    """Figures of a report as people read them; control characters don't get out."""
+    result = run(places, *REPORT)
+    squeezed = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert squeezed[0] == "model requests input_tokens output_tokens cost_usd unpriced"
+    assert squeezed[2:] == [
+        "claude-sonnet-4-6 2 2,400,000 68 3.60050001 0",
+        "=evil\ufffd[31m 1 1,200,000 34 - 1",
+    ]
+
+
+def test_a_report_as_csv_and_json(places: Places) -> None:
+    """USD exact and never a float; nothing known is empty, or null."""
+    assert run(places, *REPORT, "--format", "csv").stdout == (
+        "model,requests,input_tokens,output_tokens,cost_usd,unpriced\n"
+        "claude-sonnet-4-6,2,2400000,68,3.60050001,0\n"
+        "'=evil\x1b[31m,1,1200000,34,,1\n"
+    )
+    found = json.loads(run(places, *REPORT, "--json").stdout)
+    assert [row["cost_usd"] for row in found] == ["3.60050001", None]
+    assert found[0]["requests"] == 2
+    times = json.loads(run(places, "--report", "unpriced", "--since", "30d", "--json").stdout)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", times[0]["first_request"])
+
+
+def test_a_report_without_rows_is_a_sentence(places: Places) -> None:
+    """Nothing is said to be nothing."""
+    assert run(places, "--report", "restated").stdout == "Nothing to report.\n"
+
+
+def test_month_to_date_has_budgets(places: Places, tmp_path: Path) -> None:
+    """Each line has its monthly budget: a key's own, a user's, a team's, the gateway's."""
+    url = f"sqlite:///{tmp_path / 'keys.db'}"
+    now = datetime.now(UTC)
+    with Store(url, migrate=True) as store:
+        issued = store.issue(
+            alias="laptop",
+            kind="person",
+            owner="a@example.com",
+            team="red",
+            limits=Limits(budget_month=Decimal(4)),
+            by="test",
+            now=now,
+        )
+        key = issued.row.identity.key_id
+    record = Record(
+        request_id="m0",
+        start_time=now,
+        status="success",
+        api_key_id=key,
+        api_key_alias="laptop",
+        api_key_kind="person",
+        owner="a@example.com",
+        team="red",
+        billed_cost=Decimal("1.000000000001"),
+        is_priced=True,
+    )
+    other = replace(record, request_id="m1", api_key_id="key_gone", team="blue", owner=None)
+    filled.segment(tmp_path / "other", "x", [record, other])
+    policy = Policy(
+        gateway=Limits(budget_month=Decimal(1000)),
+        each_end_user=Limits(budget_month=Decimal(10)),
+        teams={"red": Limits(budget_month=Decimal(100))},
+    )
+    here = replace(places, database_url=url, spool=tmp_path / "other", policy=policy)
+    found = json.loads(run(here, "--report", "month-to-date", "--json").stdout)
+    figures = ("spent_usd", "budget_usd", "left_usd", "used_percent")
+    assert {(row["scope"], row["id"]): tuple(row[name] for name in figures) for row in found} == {
+        ("gateway", ""): ("2.000000000002", "1000.00", "997.999999999998", "0.20"),
+        ("key", key): ("1.000000000001", "4.00", "2.999999999999", "25.00"),
+        ("key", "key_gone"): ("1.000000000001", None, None, None),
+        ("end_user", "a@example.com"): ("1.000000000001", "10.00", "8.999999999999", "10.00"),
+        ("team", "red"): ("1.000000000001", "100.00", "98.999999999999", "1.00"),
+        ("team", "blue"): ("1.000000000001", None, None, None),
+    }
+
+
+def test_the_month_begins_where_budgets_are(places: Places) -> None:
+    """In Tokyo the month of March begins nine hours before that of UTC."""
+    begin = usage_reports.month_start(places, datetime(2026, 3, 31, 14, tzinfo=UTC))
+    assert begin == datetime(2026, 2, 28, 15, tzinfo=UTC)
+    begin = usage_reports.month_start(places, datetime(2026, 3, 31, 16, tzinfo=UTC))
+    assert begin == datetime(2026, 3, 31, 15, tzinfo=UTC)
+
+
+def test_sql_is_printed_and_not_run(places: Places) -> None:
+    """The statement as Athena's console takes it."""
+    words = ("--since", "2026-03-01", "--until", "2026-03-07", "--sql", "--engine", "athena")
+    assert "WHERE dt >= '2026-03-01' AND dt <= '2026-03-07'" in run(places, *words).stdout
+    report = run(places, "--report", "cost-by-day", *words).stdout
+    assert report.startswith('-- What each day cost (UTC)\nSELECT\n  dt AS "day",')
+    assert "start_time" not in report
+
+
+def test_athena_answers_the_same_sql(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The statement goes to Athena with the settings, and what it scanned is told on stderr."""
+    asked: list[str] = []
+
+    def answer(sql: str, settings: Places, progress: object) -> athena.Result:
+        asked.append(sql)
+        assert settings.athena_workgroup == "company"
+        row = ("claude", 2, 0, 10, 5, 0, 0, Decimal("0.1"), 0)
+        return athena.Result(("model",), [row], 12_345_678)
+
+    monkeypatch.setattr(athena, "run", answer)
+    words = ("--by", "model", "--since", "2026-03-01", "--engine", "athena", "--format", "csv")
+    result = run(places, *words)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[1] == "claude,2,0,10,5,0,0,0.10,0"
+    assert result.stderr == "Athena scanned 12.3 MB.\n"
+    assert asked == [run(places, *words, "--sql").stdout.rstrip("\n")]
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [(1, "1 byte"), (999, "999 bytes"), (10_000, "10.0 kB"), (5_000_000_000_000, "5.0 TB")],
+)
+def test_bytes_for_people(count: int, shown: str) -> None:
+    """In the units that Athena bills in."""
+    assert engines.size(count) == shown
+
+
 def test_the_default_is_what_the_help_says(places: Places) -> None:
     """The help names the groupings and the defaults."""
     text = " ".join(run(places, "--help").stdout.split())
     assert "Any of user, model, key, team, day, app, status" in text
-    assert re.search(r"\[default: 7d\]", text)
+    assert "Default: 7d, or for --report month-to-date the beginning of the month." in text

@@ -350,7 +350,7 @@ def test_what_is_not_installed(package: str) -> None:
 
 def _sources() -> Iterator[Path]:
     for path in ROOT.rglob("*.py"):
-        if path.relative_to(ROOT).parts[0] not in (".venv", "build", "tests"):
+        if path.relative_to(ROOT).parts[0] not in (".venv", "build", "tests", "benchmarks"):
             yield path
 
 

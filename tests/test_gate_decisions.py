@@ -297,9 +297,7 @@ def _cut_off(operation: str, asked: dict[str, Any], *events: dict[str, Any]) -> 
     exchange = Exchange(route, route.paths[0], {}, None, asked=asked)
     exchange.reader = reader_for(route, asked)
     for event in events:
-        piece = f"data: {json.dumps(event)}\n\n".encode()
-        exchange.pieces.append(piece)
-        exchange.reader.feed(piece)
+        exchange.reader.feed(f"data: {json.dumps(event)}\n\n".encode())
     return exchange
 
 

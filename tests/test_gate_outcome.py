@@ -9,11 +9,13 @@ import pytest
 from sekisho.callbacks.attempts import Attempt
 from sekisho.gate import estimate, surface
 from sekisho.gate.errors import Failure, clean
-from sekisho.gate.exchange import KEPT_BYTES, Exchange
+from sekisho.gate.exchange import Exchange
 from sekisho.gate.outcome import outcome
 from sekisho.gate.readers.chat import Chat
 from sekisho.gate.recorder import Recorder
-from sekisho.lake.spool import Spool
+from sekisho.lake import codec
+from sekisho.lake.spool import segments
+from sekisho.lake.spool.log import Log
 from sekisho.pricing.usage import Usage
 
 REFUSED = Failure(400, "no", "invalid_json")
@@ -49,7 +51,8 @@ PIECE = b'data: {"choices":[{"delta":{"content":"12345678"}}]}\n\n'
 def begun(one: Exchange, piece: bytes = PIECE) -> Exchange:
     """The same exchange, after the first piece of its answer."""
     one.status = 200
-    one.note_piece(piece)
+    assert one.reader is not None
+    one.passed += len(one.reader.feed(piece))
     return one
 
 
@@ -91,7 +94,8 @@ class _NoFleet:
 
 def recorder(folder: Path) -> Recorder:
     """A recorder that knows no deployment and no price."""
-    return Recorder(_NoFleet(), Spool(folder, "test"), "test")  # type: ignore[arg-type]
+    log = Log(folder, "test", bodies="none", most_bytes=1 << 30)
+    return Recorder(_NoFleet(), log, "test")  # type: ignore[arg-type]
 
 
 def test_an_answer_is_never_free_by_accident(tmp_path: Path) -> None:
@@ -111,11 +115,11 @@ def test_what_nobody_answered_is_free(tmp_path: Path) -> None:
 def test_a_row_is_written_even_when_it_cannot_be_made(tmp_path: Path) -> None:
     """A mistake of ours while a row is made costs its details, never the row."""
     broken = exchange(headers=None)
-    spool = Spool(tmp_path, "test")
-    writer = Recorder(_NoFleet(), spool, "test")  # type: ignore[arg-type]
+    writer = recorder(tmp_path)
     row = writer.row(broken)
-    writer.write(row)
-    assert (spool.written, spool.failed) == (1, 0)
+    writer.write(broken, row)
+    (line,) = segments.snapshot(tmp_path)
+    assert codec.decode(line).request_id == broken.request_id
     assert (row.request_id, row.error_type) == (broken.request_id, "row_incomplete")
 
 
@@ -138,14 +142,16 @@ def test_pictures_are_not_words() -> None:
     assert estimate.usage_of(one) == PARTIAL
 
 
-def test_a_long_stream_is_estimated_by_its_beginning() -> None:
-    """Only the first pieces are kept; all that has passed counts."""
-    piece = b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % (b"word" * 1000)
+def test_a_very_long_stream_is_estimated_by_its_beginning() -> None:
+    """Only the first 4 million characters are kept; all that has passed counts."""
+    piece = b'data: {"choices":[{"delta":{"content":"%s"}}]}\n\n' % (b"word" * 100_000)
     one = exchange(client_gone=True)
-    for _ in range(200):
+    for _ in range(20):
         begun(one, piece)
-    assert sum(map(len, one.pieces)) <= KEPT_BYTES + len(piece)
-    assert estimate.usage_of(one).output_tokens == pytest.approx(200_000, rel=0.01)
+    assert one.reader is not None
+    assert 3_000_000 < sum(map(len, one.reader.transcript.texts())) <= 4_000_000
+    assert one.reader.transcript.room.cut
+    assert estimate.usage_of(one).output_tokens == pytest.approx(2_000_000, rel=0.01)
 
 
 def test_cleaning_is_linear() -> None:

@@ -101,12 +101,24 @@ def test_the_page_is_prometheus_own(place: Place) -> None:
     page = place.page()
     assert (page.status_code, page.headers["content-type"]) == (200, "text/plain; version=0.0.4")
     families = {f.name: f for f in text_string_to_metric_families(page.text)}
+    families.pop("sekisho_ship_seen_seconds", None)  # there as soon as the shipper was
     assert {name: family.type for name, family in families.items()} == {
         "sekisho_requests": "counter",
         "sekisho_refusals": "counter",
         "sekisho_key_store_up": "gauge",
         "sekisho_shared_limits_up": "gauge",
         "sekisho_spend_waiting": "gauge",
+        "sekisho_rows_in_memory": "gauge",
+        "sekisho_rows_lost": "counter",
+        "sekisho_bodies_shed": "counter",
+        "sekisho_spool_bytes": "gauge",
+        "sekisho_oldest_unshipped_seconds": "gauge",
+        "sekisho_ship_batches": "counter",
+        "sekisho_ship_records": "counter",
+        "sekisho_ship_bytes": "counter",
+        "sekisho_ship_failures": "counter",
+        "sekisho_ship_quarantined": "counter",
+        "sekisho_ship_failures_in_a_row": "gauge",
     }
     assert all(family.documentation.endswith(".") for family in families.values())
 
@@ -120,6 +132,15 @@ def test_what_is_well(place: Place) -> None:
         return [found[name] for name in names] == [{(): 1.0}, {(): 1.0}, {(): 0.0}]
 
     until("all to be well", well, 10)
+
+
+def test_the_log_is_on_the_page(place: Place) -> None:
+    """How the log does is told: what waits for the lake, and that nothing was left out or lost."""
+    until("the first look at the log", lambda: "sekisho_rows_in_memory" in place.samples(), 10)
+    found = place.samples()
+    nothing = ("sekisho_rows_in_memory", "sekisho_rows_lost_total", "sekisho_bodies_shed_total")
+    assert [found[name] for name in nothing] == [{(): 0.0}, {(): 0.0}, {(): 0.0}]
+    assert {"sekisho_spool_bytes", "sekisho_oldest_unshipped_seconds"} <= found.keys()
 
 
 def test_a_budget_warns_once(place: Place) -> None:

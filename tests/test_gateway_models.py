@@ -88,7 +88,7 @@ Costs = dict[Request, dict[str, Decimal]]
 def table() -> Costs:
     """USD by request and by the cloud that answers: an alias on two clouds has a line for each."""
     costs: Costs = defaultdict(dict)
-    for line in _lines():
+    for line in all_lines():
         request = Request(line["alias"], line["api"], line["how"], line["units"])
         assert line["cloud"] not in costs[request], f"{TABLE.name} has {request} twice"
         assert request.counts.keys() <= _COUNTED.keys() | _ASKED, f"{TABLE.name}: {request}"
@@ -104,7 +104,8 @@ def deployments(clouds: Simulator) -> dict[str, Deployment]:
     return {deployment.id: deployment for deployment in loaded.deployments}
 
 
-def _lines() -> Iterator[dict[str, str]]:
+def all_lines() -> Iterator[dict[str, str]]:
+    """The table as it is written."""
     with TABLE.open(newline="") as file:
         yield from csv.DictReader(file)
 
@@ -148,7 +149,7 @@ def test_the_table_names_real_aliases(table: Costs, deployments: dict[str, Deplo
 
 def test_the_working_gives_the_figure() -> None:
     """Count times price, added up (`/M`: a price for a million), is the figure in the table."""
-    for line in _lines():
+    for line in all_lines():
         worked = sum(_term(term) for term in line["working"].split(" + "))
         assert worked == Decimal(line["usd"]), line
 
@@ -162,9 +163,9 @@ def test_costs(
     gateway: Gateway, key: str, table: Costs, deployments: dict[str, Deployment]
 ) -> None:
     """Every request is answered, and its row has the units, the deployment and the cost."""
-    answers = asyncio.run(_send_all(gateway, key, list(table)))
+    answers = asyncio.run(send_all(gateway, key, list(table)))
     ids = {answer for answer in answers.values() if answer.startswith("req_")}
-    rows = until("a row for each answer", lambda: _rows(gateway, ids))
+    rows = until("a row for each answer", lambda: rows_of(gateway, ids))
     problems = {
         request: _problem(request, rows[answer], table[request], deployments)
         if answer in ids
@@ -175,7 +176,7 @@ def test_costs(
     assert not wrong, f"{len(wrong)} of {len(table)} requests are wrong:\n" + "\n".join(wrong)
 
 
-def _rows(gateway: Gateway, ids: set[str]) -> dict[str, Record]:
+def rows_of(gateway: Gateway, ids: set[str]) -> dict[str, Record]:
     """The rows of these requests by id, once they are all there, else nothing."""
     rows = [row for row in gateway.rows() if row.request_id in ids]
     assert len(rows) <= len(ids), "a request has two rows"
@@ -226,7 +227,7 @@ def _units(request: Request, row: Record) -> Iterator[tuple[str, int, int | None
             yield name, asked[name], int(row.other_units.get(unit, 0))
 
 
-async def _send_all(gateway: Gateway, key: str, requests: list[Request]) -> dict[Request, str]:
+async def send_all(gateway: Gateway, key: str, requests: list[Request]) -> dict[Request, str]:
     """The request id of each answer, or what went wrong."""
     waiting = iter(requests)
     answers: dict[Request, str] = {}

@@ -6,14 +6,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sekisho.lake import codec, segments
-from sekisho.lake.flush import flush
-from sekisho.lake.follow import Follower
+from sekisho.lake import codec
+from sekisho.lake.asking.query import By, UsageRow, latest, usage
 from sekisho.lake.place import LakeError
-from sekisho.lake.query import By, UsageRow, latest, usage
 from sekisho.lake.record import Record
-from sekisho.lake.spool import Spool
-from sekisho.lake.status import LakeStatus, status
+from sekisho.lake.spool import segments
+from sekisho.lake.spool.follow import Follower
+from sekisho.lake.stores.store import open_store
+
+from . import filled, s3_servers
 
 START = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
 BASE = Record(
@@ -88,20 +89,15 @@ SPOOLED = [
 def spool(tmp_path: Path) -> Path:
     """A spool with three records still in it, one of which is in the lake as well."""
     folder = tmp_path / "spool"
-    writer = Spool(folder, "host")
-    for item in FLUSHED:
-        writer.append(item)
-    writer.close()
-    flush(folder, (tmp_path / "lake").as_uri())
-    for item in SPOOLED:
-        writer.append(item)
-    writer.close()
+    filled.segment(folder, "20260302T000000-host", SPOOLED)
     return folder
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> str:
-    """The lake with three records."""
+    """The lake with three records of two days."""
+    filled.file(tmp_path / "lake", "2026-03-01", "b1", FLUSHED[:2])
+    filled.file(tmp_path / "lake", "2026-03-02", "b1", FLUSHED[2:])
     return (tmp_path / "lake").as_uri()
 
 
@@ -200,18 +196,11 @@ def test_a_broken_file_in_the_lake_is_one_line(lake: str, spool: Path, tmp_path:
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_s3_is_refused(spool: Path) -> None:
-    """A lake on S3 is refused in one clear line until it works."""
-    with pytest.raises(LakeError, match="S3 lakes don't work in this version"):
-        usage("s3://bucket/prefix", spool, ())
-
-
 def test_a_segment_that_moves_while_it_is_read_is_found(tmp_path: Path) -> None:
     """A segment closed between listing and reading is read under its new name."""
-    writer = Spool(tmp_path, "host")
-    writer.append(BASE)
+    opened = filled.segment(tmp_path, "x", [BASE], suffix=".open")
     [found] = segments.find(tmp_path)
-    writer.close()
+    opened.rename(opened.with_suffix(".closed"))
     assert segments.content(found) == codec.encode(BASE)
     found.path.with_suffix(".closed").unlink()
     assert segments.content(found) == b""
@@ -232,45 +221,44 @@ def test_latest(lake: str, spool: Path, count: int, expected: list[str] | None) 
         assert found == expected
 
 
-def test_status_counts_what_waits_and_what_arrived(lake: str, spool: Path, tmp_path: Path) -> None:
-    """The status has records, bytes and days of spool and lake."""
-    (spool / "bad").mkdir()
-    (spool / "bad" / "x.jsonl").write_bytes(b"one\ntwo\n")
-    writer = Spool(spool, "host")
-    writer.append(BASE)
-    waiting = sum(path.stat().st_size for path in spool.glob("*.[oc]*"))
-    files = list((tmp_path / "lake").glob("usage/*/*.parquet"))
-    assert status(lake, spool) == LakeStatus(
-        spool_segments_open=1,
-        spool_segments_closed=1,
-        spool_bytes=waiting,
-        records_waiting=4,
-        oldest_waiting=START,
-        bad_lines=2,
-        lake_files=2,
-        lake_bytes=sum(file.stat().st_size for file in files),
-        first_day="2026-03-01",
-        last_day="2026-03-02",
-    )
-    writer.close()
+def test_folders_that_are_no_days_are_left_alone(lake: str, spool: Path) -> None:
+    """The newest requests are found beside a folder of somebody else's."""
+    expected = latest(lake, spool, 3)
+    (Path(lake.removeprefix("file://")) / "usage" / "dt=old").mkdir()
+    assert latest(lake, spool, 3) == expected
 
 
-def test_following_sees_what_is_written_and_rolled_and_flushed(tmp_path: Path) -> None:
+def test_latest_while_a_day_is_compacted(lake: str, spool: Path, tmp_path: Path) -> None:
+    """A row that is in its batch and in the day's file is one of the last requests once."""
+    compacted = [replace(record, batch_id="b1") for record in FLUSHED[:2]]
+    filled.file(tmp_path / "lake", "2026-03-01", "day", compacted)
+    found = latest(lake, tmp_path / "empty", 3)
+    assert sorted(record.request_id for record in found) == ["r0", "r1", "r2"]
+    assert [row.requests for row in usage(lake, spool, ())] == [5]
+
+
+def test_beginnings_are_no_requests_yet(lake: str, spool: Path) -> None:
+    """A request that may still be running neither counts nor is one of the last."""
+    begun = replace(BASE, request_id="begun", end_time=None, status="interrupted")
+    filled.segment(spool, "20260303T000000-host", [begun], suffix=".open")
+    assert [row.requests for row in usage(lake, spool, ())] == [5]
+    assert "begun" not in {record.request_id for record in latest(lake, spool, 99)}
+
+
+def test_following_sees_what_is_written_and_rolled_and_shipped(tmp_path: Path) -> None:
     """New records are seen once each, even when their segment has gone to the lake meanwhile."""
-    spool = tmp_path / "spool"
-    writer = Spool(spool, "host")
-    writer.append(BASE)
-    with Follower(spool) as follower:
+    first = filled.segment(tmp_path, "x", [BASE], suffix=".open")
+    with Follower(tmp_path) as follower:
         assert follower.new_records() == []
-        writer.append(replace(BASE, request_id="r1"))
+        with first.open("ab") as file:
+            file.write(codec.encode(replace(BASE, request_id="r1")))
         assert [record.request_id for record in follower.new_records()] == ["r1"]
-        writer.append(replace(BASE, request_id="r2"))
-        writer.close()
-        flush(spool, (tmp_path / "lake").as_uri())
-        writer.append(replace(BASE, request_id="r3"))
+        with first.open("ab") as file:
+            file.write(codec.encode(replace(BASE, request_id="r2")))
+        first.unlink()
+        filled.segment(tmp_path, "y", [replace(BASE, request_id="r3")], suffix=".open")
         assert [record.request_id for record in follower.new_records()] == ["r2", "r3"]
         assert follower.new_records() == []
-    writer.close()
 
 
 def test_following_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
@@ -285,3 +273,24 @@ def test_following_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
         with segment.open("ab") as file:
             file.write(line[50:])
         assert follower.new_records() == [BASE]
+
+
+def test_a_lake_on_s3_is_asked_as_a_folder(
+    tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Usage and the last requests of an S3 lake: the wanted days are copied and asked here."""
+    now = datetime.now(UTC)
+    recent = [replace(BASE, request_id="now", start_time=now, end_time=now)]
+    filled.file(tmp_path / "bucket", f"{now:%Y-%m-%d}", "b2", recent)
+    filled.file(tmp_path / "bucket", "2026-03-01", "b1", FLUSHED[:2])
+    with s3_servers.rclone(tmp_path / "served") as server:
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        store = open_store(server.lake)
+        for file in (tmp_path / "bucket").glob("usage/*/*.parquet"):
+            store.put(file.relative_to(tmp_path / "bucket").as_posix(), file)
+        until = START + timedelta(hours=1)
+        found = usage(server.lake, spool, ("day",), START - timedelta(days=1), until)
+        assert [(row.group, row.requests) for row in found] == [(("2026-03-01",), 2)]
+        last = latest(server.lake, tmp_path / "empty" / "spool", 5)
+    assert [record.request_id for record in last] == ["now"]

@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sekisho.lake import codec, columns, engine
+from sekisho.lake import codec, columns
+from sekisho.lake.asking import engine
 from sekisho.lake.record import Attempt, Record
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -71,6 +72,22 @@ DESIGN = [
     "gateway_instance",
     "schema_version",
     "usage_is_estimated",
+    "payload_logged",
+    "batch_id",
+    "original_billed_cost",
+    "restated_at",
+    "restated_reason",
+    "service_tier",
+]
+PAYLOAD = [
+    "request_id",
+    "start_time",
+    "gen_ai_input_messages",
+    "gen_ai_output_messages",
+    "request_parameters",
+    "truncated",
+    "batch_id",
+    "schema_version",
 ]
 
 HINTS = {
@@ -92,6 +109,7 @@ def test_columns_are_those_of_the_design_in_order() -> None:
     """The table, the record's fields and the design page have the same names in one order."""
     assert list(columns.NAMES) == DESIGN
     assert [field.name for field in fields(Record)] == DESIGN
+    assert list(columns.PAYLOAD_NAMES) == PAYLOAD
 
 
 def test_types_of_record_and_columns_agree() -> None:
@@ -100,7 +118,7 @@ def test_types_of_record_and_columns_agree() -> None:
         hint = get_type_hints(Record)[column.name]
         name = hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
         name = name.split(" | ")[0].replace("collections.abc.", "").replace("datetime.", "")
-        if not column.name.startswith(("status", "end_user_source")):
+        if column.name not in ("status", "end_user_source", "payload_logged"):
             expected = HINTS[column.type]
             assert name in (expected, expected.split("[")[0], f"decimal.{expected}"), column.name
 
@@ -116,7 +134,8 @@ def test_the_markdown_table_has_a_line_for_each_column() -> None:
     lines = columns.markdown().splitlines()
     assert lines[:2] == ["| Column | Type | Meaning |", "|---|---|---|"]
     assert lines[2] == ("| `request_id` | `VARCHAR` | Made by the gate for each request, unique. |")
-    assert len(lines) == 2 + 53
+    assert len(lines) == 2 + 59
+    assert len(columns.payload_markdown().splitlines()) == 2 + 8
 
 
 def test_a_line_is_json_with_exact_decimals_and_utc_times() -> None:
@@ -136,7 +155,11 @@ def test_a_line_is_json_with_exact_decimals_and_utc_times() -> None:
     assert b'"billed_cost":"0.000000000001"' in line
     assert b'"cost_breakdown":{"input":"0.000000000001"}' in line
     assert b'"model":"m","http_response_status_code":429,' in line
-    assert line.endswith(b'"schema_version":1,"usage_is_estimated":false}\n')
+    assert line.endswith(
+        b'"schema_version":2,"usage_is_estimated":false,"payload_logged":null,"batch_id":null,'
+        b'"original_billed_cost":null,"restated_at":null,"restated_reason":null,'
+        b'"service_tier":null}\n'
+    )
     assert line.count(b"\n") == 1
 
 
@@ -272,8 +295,9 @@ NEVER_NONE = {
     "end_user_source": st.sampled_from(["key", "jwt", "header", "slack", "none"]),
     "billing_currency": st.just("USD"),
     "is_priced": st.booleans(),
-    "schema_version": st.just(1),
+    "schema_version": st.just(2),
     "usage_is_estimated": st.booleans(),
+    "payload_logged": st.sampled_from([None, "full", "hash", "none", "shed"]),
 }
 records = st.builds(
     Record,

@@ -118,6 +118,7 @@ def test_without_postgresql(
     assert later.status_code == 200
 
 
+@pytest.mark.long
 def test_while_postgresql_hangs(place: Installation, servers: tuple[Postgres, Redis]) -> None:
     """A database that accepts connections and never answers is one that is away, and heals."""
     gateway, database = place.gateways[0], servers[0]
@@ -155,6 +156,7 @@ def test_while_postgresql_hangs(place: Installation, servers: tuple[Postgres, Re
     assert httpx.post(gateway.url + CHAT, json=request(), headers=unused).status_code == 200
 
 
+@pytest.mark.long
 def test_a_gateway_stops_while_postgresql_hangs(
     servers: tuple[Postgres, Redis], clouds: Simulator, home: Path
 ) -> None:

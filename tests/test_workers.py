@@ -174,7 +174,7 @@ def test_a_spool_that_cannot_be_written_is_not_ready(rough: Gateway, rough_key: 
 def test_each_worker_reads_its_own_file(rough: Gateway) -> None:
     """LiteLLM's file is written by each worker, and once more for people to look at."""
     names = {path.name for path in (rough.home / "run").glob("litellm*")}
-    assert names == {"litellm.yaml", *(f"litellm-{pid}.yaml" for pid in rough.workers())}
+    assert names >= {"litellm.yaml", *(f"litellm-{pid}.yaml" for pid in rough.workers())}
 
 
 def test_a_dead_worker_is_told_and_replaced(rough: Gateway) -> None:
@@ -238,4 +238,4 @@ def test_doctor_notices_rows_that_are_not_shipped(home: Path) -> None:
     os.utime(segment, (time.time() - 700, time.time() - 700))
     found = sekisho(home, "doctor", "--demo")
     assert found.code == 1
-    assert "segments wait in the spool, the oldest for more than 10 minutes" in found.out
+    assert "fail  log: nothing ships this spool: start the gateway (sekisho up), or" in found.out

@@ -48,7 +48,7 @@ def conditions(options: Options, deployments: int) -> dict[str, str]:
     pause = f"{options.pace_ms:g} ms"
     return {
         "Date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "Machine": f"{_processor()}, {len(os.sched_getaffinity(0))} cores, "
+        "Machine": f"{processor()}, {len(os.sched_getaffinity(0))} cores, "
         f"{platform.system()} {platform.release()}, load {os.getloadavg()[0]:.1f} at the end",
         "Versions": f"Python {platform.python_version()}, Sekisho {version('sekisho')}, "
         f"LiteLLM {version('litellm')} in both, one worker each",
@@ -94,12 +94,12 @@ def markdown(found: Sequence[Cells], stated: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_into(document: Path, text: str) -> None:
-    """Put `text` between the markers. Raises ValueError when the document has none."""
-    before, begin, rest = document.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+def write_into(document: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
+    """Put `text` between the marks. Raises ValueError when the document has none."""
+    before, begin, rest = document.read_text().partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not end:
-        raise ValueError(f"{document} has no lines {BEGIN} and {END}")
+        raise ValueError(f"{document} has no lines {marks[0]} and {marks[1]}")
     document.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
@@ -151,7 +151,8 @@ def _ms(value: Spread) -> str:
     return f"{value.median:.1f}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """What kind of processor this machine has."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SEKISHO, LITELLM, UPSTREAM = "sekisho", "litellm", "upstream"
 MODEL = "bench"
 _MASTER_KEY = "sk-bench"  # of the stock LiteLLM, which lives for minutes on the loopback
-_SHIPPER = "sekisho.lake.ship"
+_SHIPPER = "sekisho.lake.shipping.ship"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
-"""What every reader finds out, and how it looks at a stream without parsing all of it."""
+"""What every reader finds out, and how it cuts a stream into events."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ import orjson
 from ...pricing.usage import Usage
 from ...untyped import mapping
 from .. import errors
+from .transcript import Transcript
 
 Json = Mapping[str, Any]
 
@@ -36,9 +38,17 @@ class Reading:
 
 
 class Reader(Protocol):
-    """Reads one answer. `whole` for a JSON body, `feed` for each piece of a stream."""
+    """Reads one answer. `whole` for a JSON body, `feed` for each piece of a stream.
+
+    `transcript` has what a stream has said so far, or what to log instead of a whole answer.
+    """
 
     reading: Reading
+
+    @property
+    def transcript(self) -> Transcript:
+        """What the answer has said, as far as it passed in pieces."""
+        ...
 
     def whole(self, body: Json) -> None:
         """Read a complete JSON answer."""
@@ -51,13 +61,8 @@ class Reader(Protocol):
 
 @dataclass(slots=True)
 class SseLines:
-    """Cuts a byte stream into lines and `data:` payloads, wherever its pieces were cut.
+    """Cuts a byte stream into lines and `data:` payloads, wherever its pieces were cut."""
 
-    Most lines of a stream carry text only; looking for a few byte strings costs a tenth of
-    parsing them, so lines without any of the markers are skipped.
-    """
-
-    markers: tuple[bytes, ...]
     _rest: bytes = field(default=b"")
 
     def whole(self, piece: bytes) -> bytes:
@@ -70,15 +75,12 @@ class SseLines:
         self._rest = data[end:]
         return data[:end]
 
-    def payloads(self, lines: bytes) -> list[bytes]:
-        """The `data:` payloads in whole lines that carry a marker."""
-        if not any(marker in lines for marker in self.markers):
-            return []
-        return [
-            line[5:].strip()
-            for line in lines.split(b"\n")
-            if line.startswith(b"data:") and any(marker in line for marker in self.markers)
-        ]
+    @staticmethod
+    def payloads(lines: bytes) -> list[bytes]:
+        """The `data:` payloads in whole lines."""
+        if lines[:6] == b"data: " and lines[-2:] == b"\n\n" and lines.count(b"\n") == 2:
+            return [lines[6:-2]]  # one event in a piece, as chat completions come
+        return [line[5:].strip() for line in lines.split(b"\n") if line[:5] == b"data:"]
 
 
 def cleaned(piece: bytes, payload: bytes, event: Json, error: Json) -> bytes:
@@ -90,7 +92,8 @@ def cleaned(piece: bytes, payload: bytes, event: Json, error: Json) -> bytes:
     if not isinstance(message, str) or errors.clean(message) == message:
         return piece
     changed = _with_message(event, error, errors.clean(message))
-    return piece.replace(payload, orjson.dumps(changed))
+    # Not orjson: the event may have halves of characters, see `parse`.
+    return piece.replace(payload, json.dumps(changed, separators=(",", ":")).encode())
 
 
 def _with_message(container: Json, error: Json, message: str) -> dict[str, Any]:
@@ -108,8 +111,18 @@ def parse(payload: bytes) -> dict[str, Any] | None:
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError:
+        value = _with_halves(payload)
+    return value if isinstance(value, dict) and value else None
+
+
+def _with_halves(payload: bytes) -> object:
+    """JSON with halves of characters (a lone `\\ud83d`), which orjson refuses."""
+    if b"\\u" not in payload:
         return None
-    return mapping(value) or None
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
 
 
 def count(container: object, *names: str) -> int:

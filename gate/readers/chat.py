@@ -1,19 +1,10 @@
 """Chat completions (OpenAI dialect): usage as LiteLLM writes it, with Anthropic's cache fields."""
 
 from ...pricing.usage import Usage
+from ...untyped import mapping, sequence, text
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
-
-_MARKERS = (
-    b'"usage":{',
-    b'"usage": {',
-    b'"finish_reason":"',
-    b'"finish_reason": "',
-    b'"choices":[]',
-    b'"choices": []',
-    b"[DONE]",
-    b'"error":',
-)
+from .transcript_chat import ChatTranscript
 
 
 class Chat:
@@ -26,8 +17,9 @@ class Chat:
 
     def __init__(self, wants_usage: bool = True) -> None:
         self.reading = Reading()
+        self.transcript = ChatTranscript()
         self.wants_usage = wants_usage
-        self._lines = SseLines(_MARKERS)
+        self._lines = SseLines()
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
@@ -50,12 +42,28 @@ class Chat:
                 self._error(event["error"])
                 piece = cleaned(piece, payload, event, event["error"])
                 continue
-            self.reading.finish_reasons = _finish_reasons(event) or self.reading.finish_reasons
-            if event.get("usage"):
-                self.reading.usage = usage_of(event["usage"], event)
-            silent = _says_nothing(event)
+            silent = self._event(event)
         drop = silent and not self.wants_usage
         return b"" if drop and piece.count(b"data:") == 1 else piece
+
+    def _event(self, event: Json) -> bool:
+        """Read a chunk, and tell whether it has nothing for a client that wants no usage."""
+        choices = event.get("choices")
+        reasons: list[str] = []
+        if isinstance(choices, list):
+            for choice in choices:
+                if isinstance(choice, dict):
+                    self.transcript.add(choice)
+                    if reason := text(choice.get("finish_reason")):
+                        reasons.append(reason)
+        if reasons:
+            self.reading.finish_reasons = tuple(reasons)
+        usage = event.get("usage")
+        if usage:
+            self.reading.usage = usage_of(mapping(usage), event)
+        elif choices:
+            return False
+        return not reasons and _says_nothing(event)
 
     def _error(self, error: Json) -> None:
         self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")
@@ -64,15 +72,13 @@ class Chat:
 
 def _says_nothing(event: Json) -> bool:
     """Whether a chunk has no content: the usage, or Azure's first one with filter results."""
-    return not any(
-        choice.get("finish_reason") or any(child(choice, "delta").values())
-        for choice in event.get("choices") or ()
-    )
+    choices = sequence(event.get("choices"))
+    return not any(any(child(choice, "delta").values()) for choice in choices)
 
 
 def _finish_reasons(body: Json) -> tuple[str, ...]:
-    choices = body.get("choices") or ()
-    return tuple(c["finish_reason"] for c in choices if c.get("finish_reason"))
+    reasons = (text(mapping(c).get("finish_reason")) for c in sequence(body.get("choices")))
+    return tuple(reason for reason in reasons if reason)
 
 
 def usage_of(usage: Json, body: Json) -> Usage | None:

@@ -1,5 +1,6 @@
 """Embeddings, rerank, pictures and sound (OpenAI dialect): small answers, units of their own."""
 
+import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,8 +10,10 @@ from typing import Any
 import soundfile
 
 from ...pricing.usage import Usage
+from ...untyped import mapping, sequence
 from . import chat, responses
 from .base import Json, Reading, child, count
+from .transcript import Told
 
 
 class _Whole:
@@ -18,6 +21,7 @@ class _Whole:
 
     def __init__(self) -> None:
         self.reading = Reading()
+        self.transcript = Told()
 
     def feed(self, piece: bytes) -> bytes:
         """Streamed sound has nothing to read in it."""
@@ -30,6 +34,7 @@ class Embeddings(_Whole):
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
         self.reading.usage = chat.usage_of(child(body, "usage"), body)
+        self.transcript.instead = {"embeddings": _measures(sequence(body.get("data")))}
         self.reading.ended = True
 
 
@@ -130,9 +135,26 @@ class Speech(_Whole):
 
     def whole(self, body: Json) -> None:
         """The sound is complete."""
-        seconds = Decimal(str(round(seconds_of(b"".join(self._sound)), 3)))
+        sound = b"".join(self._sound)
+        seconds = Decimal(str(round(seconds_of(sound), 3)))
+        self.transcript.instead = {
+            "sound": {"size": len(sound), "sha256": hashlib.sha256(sound).hexdigest()}
+        }
         self.reading.usage = Usage(characters=self._characters, seconds=seconds)
         self.reading.ended = True
+
+
+def _measures(vectors: list[Any]) -> Json:
+    """How many vectors there are, and of how many numbers each: a log has no use for the rest.
+
+    A vector in base64 has four bytes for each number (OpenAI's `encoding_format`).
+    """
+    first = mapping(vectors[0]).get("embedding") if vectors else None
+    if isinstance(first, str):
+        dimensions = (len(first) * 3 // 4 - first[-2:].count("=")) // 4
+    else:
+        dimensions = len(sequence(first))
+    return {"count": len(vectors), "dimensions": dimensions}
 
 
 def seconds_of(sound: bytes) -> float:

@@ -5,8 +5,8 @@ import orjson
 from ...pricing.usage import Usage
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse
-
-_MARKERS = (b'"message_start"', b'"message_delta"', b'"message_stop"', b'"error"')
+from .transcript import Told
+from .transcript_messages import MessagesTranscript
 
 
 class Messages:
@@ -14,8 +14,9 @@ class Messages:
 
     def __init__(self) -> None:
         self.reading = Reading()
+        self.transcript = MessagesTranscript()
         self._usage: dict[str, object] = {}
-        self._lines = SseLines(_MARKERS)
+        self._lines = SseLines()
 
     def whole(self, body: Json) -> None:
         """Read a complete answer."""
@@ -36,11 +37,16 @@ class Messages:
 
     def _event(self, event: Json) -> None:
         kind = event.get("type")
-        if kind == "message_start":
+        if kind == "content_block_delta":
+            self.transcript.add(event)
+        elif kind == "content_block_start":
+            self.transcript.begin(event)
+        elif kind == "message_start":
             self._merge(child(child(event, "message"), "usage"))
         elif kind == "message_delta":
             self._merge(child(event, "usage"))
             reason = child(event, "delta").get("stop_reason")
+            self.transcript.end(reason)
             self.reading.finish_reasons = _reasons(reason) or self.reading.finish_reasons
         elif kind == "message_stop":
             self.reading.ended = True
@@ -87,6 +93,7 @@ class TokenCount:
 
     def __init__(self) -> None:
         self.reading = Reading()
+        self.transcript = Told()
         self.counted = 0
 
     def whole(self, body: Json) -> None:

@@ -8,15 +8,8 @@ from ...pricing.usage import Usage
 from ...untyped import mapping, sequence
 from .. import errors
 from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
+from .transcript_responses import ResponsesTranscript
 
-_MARKERS = (
-    b'"response.created"',
-    b'"response.in_progress"',
-    b'"response.completed"',
-    b'"response.incomplete"',
-    b'"response.failed"',
-    b'"error"',
-)
 _MODEL = re.compile(rb'"model": ?"[^"]*"')
 
 
@@ -29,8 +22,9 @@ class Responses:
 
     def __init__(self, alias: str = "") -> None:
         self.reading = Reading()
+        self.transcript = ResponsesTranscript()
         self._alias = alias
-        self._lines = SseLines(_MARKERS)
+        self._lines = SseLines()
 
     def whole(self, body: Json) -> None:
         """Read a complete answer, or the response object of a stream's last event."""
@@ -46,17 +40,31 @@ class Responses:
         """Read a piece of a stream."""
         piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
-            event = parse(payload) or {}
+            event = parse(payload)
+            if event is None:
+                continue
             kind = event.get("type")
-            error: Json = {}
-            if kind in ("response.completed", "response.incomplete", "response.failed"):
-                self.whole(child(event, "response"))
-                error = child(child(event, "response"), "error")
-            elif kind == "error" or (kind is None and "error" in event):
-                error = child(event, "error") or event
-                self._error(error)
-            piece = self._aliased(cleaned(piece, payload, event, error), event)
+            if isinstance(kind, str) and kind.endswith(".delta"):
+                self.transcript.delta(kind, event)
+            else:
+                error = self._event(kind, event)
+                piece = self._aliased(cleaned(piece, payload, event, error), event)
         return piece
+
+    def _event(self, kind: object, event: Json) -> Json:
+        """Read an event that is no delta; the error object in it, if it has one."""
+        if kind in ("response.output_item.added", "response.output_item.done"):
+            self.transcript.item(event, done=kind == "response.output_item.done")
+        elif kind in ("response.completed", "response.incomplete", "response.failed"):
+            response = child(event, "response")
+            self.whole(response)
+            self.transcript.end(response)
+            return child(response, "error")
+        elif kind == "error" or (kind is None and "error" in event):
+            error = child(event, "error") or event
+            self._error(error)
+            return error
+        return {}
 
     def _aliased(self, piece: bytes, event: Json) -> bytes:
         told = child(event, "response").get("model")

@@ -1,0 +1,1 @@
+"""Questions to the lake: tables, reports, and the engines that answer them."""

@@ -1,0 +1,90 @@
+"""DuckDB as this room uses it: in memory, small, offline, with the schema always spelled out."""
+
+import re
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from ..columns import COLUMNS, Column
+from ..place import LakeError
+
+# One row for each request: when there are two, the one that ended last knows more.
+ONCE = (
+    "QUALIFY row_number() OVER "
+    "(PARTITION BY request_id ORDER BY end_time DESC NULLS LAST, schema_version DESC) = 1"
+)
+
+
+# DuckDB's buffers are twice the longest line that it expects, for each thread.
+_LEAST_BUFFER = 1024 * 1024
+
+
+@contextmanager
+def connect(memory: str = "256MB") -> Generator[duckdb.DuckDBPyConnection]:
+    """A DuckDB that never asks the network for an extension. Raises LakeError."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory,
+        "threads": 2,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    try:
+        with TemporaryDirectory(prefix="sekisho-") as overflow:
+            settings["temp_directory"] = overflow
+            with duckdb.connect(":memory:", config=settings) as connection:
+                yield connection
+    except duckdb.Error as error:
+        raise LakeError(f"lake: {str(error).splitlines()[0]}") from error
+
+
+def load_lines(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    lines: Iterable[bytes],
+    columns: Sequence[Column] = COLUMNS,
+) -> None:
+    """Make a table of these columns from lines of JSON, which are not kept in memory.
+
+    Raises duckdb.Error for a bad line.
+    """
+    described = ", ".join(f"{column.name} {column.type}" for column in columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({described})")
+    schema = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
+    selected = ", ".join(column.name for column in columns)
+    with TemporaryDirectory(prefix="sekisho-") as work:
+        file = Path(work) / "lines.jsonl"
+        longest = _write(file, lines)
+        if not longest:
+            return
+        connection.execute(
+            f"INSERT INTO {table} SELECT {selected} FROM read_json(?, "  # noqa: S608 - own names
+            f"format = 'newline_delimited', columns = {{{schema}}}, "
+            f"maximum_object_size = {max(_LEAST_BUFFER, longest) + 1})",
+            [str(file)],
+        )
+
+
+def _write(file: Path, lines: Iterable[bytes]) -> int:
+    """Write the lines to a file; the length of the longest, 0 when there are none."""
+    longest = 0
+    with file.open("wb") as out:
+        for line in lines:
+            out.write(line + b"\n")
+            longest = max(longest, len(line))
+    return longest
+
+
+def quoted(path: Path) -> str:
+    """A path as an SQL string, for statements that take no parameters."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def parquet(files: Sequence[Path]) -> tuple[str, list[str]]:
+    """SQL that reads these files, and its parameter; older files may lack newer columns."""
+    # DuckDB takes each name for a pattern: what is special in it goes into brackets.
+    names = [re.sub(r"([*?\[])", r"[\1]", str(file)) for file in files]
+    return "read_parquet(?, union_by_name = true)", names

@@ -1,0 +1,1 @@
+"""Rows and bodies on the gateway's own disk, until they are shipped."""

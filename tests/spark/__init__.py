@@ -1,0 +1,1 @@
+"""The lake read by Spark: `make test-spark`."""

@@ -24,6 +24,11 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """At the end everything may go, or DuckDB complains of leaks."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def clouds() -> Iterator[Simulator]:
     """Bedrock, Vertex AI and Azure, simulated in a process of their own."""

@@ -136,7 +136,8 @@ class Gateway:
         found = {}
         pids = Path(f"/proc/{self.process.pid}/task").glob("*/children")
         for pid in " ".join(path.read_text() for path in pids).split():
-            found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                found[int(pid)] = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
         return found
 
     def workers(self) -> set[int]:

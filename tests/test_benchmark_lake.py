@@ -10,6 +10,7 @@ from sekisho.benchmarks.lake.__main__ import arguments, options_of
 from sekisho.benchmarks.lake.loggers import ended
 from sekisho.benchmarks.lake.measure import Cost, Lost, Options, Result, Ship, Stored
 from sekisho.benchmarks.lake.requests import made
+from sekisho.benchmarks.lake.served import Inside
 from sekisho.benchmarks.overhead.report import markdown
 from sekisho.benchmarks.overhead.stats import Spread
 from sekisho.lake import codec
@@ -49,6 +50,8 @@ def result() -> Result:
         ),
         away_kb={"sekisho": 0.04, "s3_v2": 51.5, "s3_v2 batch-file": 50.0},
         ship=Ship(60.0, 8000.0, 180.0),
+        ship_rows=Ship(40.0, 20_000.0, 90.0),
+        inside=Inside(600, 10.0, 40.0, 5.0),
     )
 
 
@@ -113,7 +116,9 @@ def test_tables_have_every_figure(result: Result) -> None:
     assert "| 12.5 | 200 (100-300) | 51.5 | 1,000 of 1,500 | 500 |" in text
     assert "| (a) Sekisho | 2,312 | 434.0 | 1,000 |" in text
     assert "| (a) Sekisho, compacted | 20 | 90 | 1,000 |" in text
-    assert "| (a) Sekisho | 60 | 8,000 | 180 |" in text
+    assert "| (a) Sekisho | 55 | 10 | 40 | 5 |" in text
+    assert "| rows and 20 KB of text each | 60 | 8,000 | 180 |" in text
+    assert "| rows alone | 40 | 20,000 | 90 |" in text
 
 
 def test_options_come_from_the_command_line() -> None:

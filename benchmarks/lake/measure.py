@@ -1,6 +1,7 @@
 """The measurements, all on one S3 server in one run; loggers take turns within each round."""
 
 import random
+import shutil
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack
@@ -11,9 +12,11 @@ import duckdb
 from sekisho.tests.gateway import free_port
 from sekisho.tests.s3_servers import S3Server
 
-from . import running, scan
+from . import running, scan, served
 from .loggers import IDLE, LITELLM, S3_V2_FILES, SEKISHO, Place
 from .process import Found, Plan
+from .requests import made
+from .served import Inside
 
 KINDS = (SEKISHO, *LITELLM)
 COST_QUERY = "cost-by-user.sql"
@@ -22,6 +25,7 @@ _QUERIES = Path(__file__).resolve().parents[2] / "lake" / "queries"
 CONTAINERS, SHIP_SECONDS, DAY = 4, 300, 86_400
 PER_BATCH = 1_000_000 * SHIP_SECONDS // (CONTAINERS * DAY)
 _HEAP = 10_000  # requests that the shipper finds at once: 200 MB
+_SERVED = 600  # requests to a gateway
 _KILLED = 3_000  # requests of a process that will not come so far
 
 
@@ -83,7 +87,9 @@ class Ship:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything; `away_kb` is memory in KiB for each record logged while S3 was away."""
+    """Everything; `away_kb` is memory in KiB for each record logged while S3 was away, `ship_rows`
+    the shipper on rows without prompts and answers, `inside` the log in a gateway.
+    """
 
     costs: tuple[Cost, ...]
     stored: tuple[Stored, ...]
@@ -91,6 +97,8 @@ class Result:
     lost: tuple[Lost, ...]
     away_kb: Mapping[str, float]
     ship: Ship
+    ship_rows: Ship
+    inside: Inside
 
 
 class Bench:
@@ -110,11 +118,14 @@ class Bench:
         costs = [
             cost for number in range(options.rounds) for cost in self._round(number + 1, options)
         ]
-        lake, ship = self._ship(options)
+        self._told("the log in a gateway that serves")
+        inside = served.serve(self._folder / "gateway", [*made(_SERVED, seed=3)])
+        lake = self._ship(options)
+        ship, ship_rows = self._speed(bodies=True), self._speed(bodies=False)
         stored, scanned = self._day(lake)
         lost = [one for life in range(options.lives) for one in self._kill(life, options)]
         away = self._away(options)
-        return Result(tuple(costs), stored, scanned, tuple(lost), away, ship)
+        return Result(tuple(costs), stored, scanned, tuple(lost), away, ship, ship_rows, inside)
 
     def _round(self, number: int, options: Options) -> Generator[Cost]:
         """Each logger once, in alternating order, and the pace without one."""
@@ -132,8 +143,8 @@ class Bench:
             )
             yield Cost(kind, number, paced, at_once, found[kind, pace].stall_ms)
 
-    def _ship(self, options: Options) -> tuple[Place, Ship]:
-        """Some intervals of four containers, each shipped by its own; what shipping costs.
+    def _ship(self, options: Options) -> Place:
+        """Some intervals of four containers, each shipped by its own.
 
         The clock is pressed together: an interval's records are written at once.
         """
@@ -144,13 +155,19 @@ class Bench:
                 plan = Plan(SEKISHO, PER_BATCH, 0, number * 10 + seed, place, days_ago=1)
                 running.result(plan)
                 self._sekisho(place, "logs", "flush")
+        return places[0]
+
+    def _speed(self, bodies: bool) -> Ship:
+        """What it takes to ship a heap of records, less what a command takes that finds nothing."""
         self._told("how fast the shipper is")
-        nothing = self._sekisho(places[0], "logs", "flush")
         place = self._place(SEKISHO)
+        nothing = self._sekisho(place, "logs", "flush")
         running.result(Plan(SEKISHO, _HEAP, 0, 99, place))
+        if not bodies:
+            shutil.rmtree(Path(place.folder) / "bodies")
         used = self._sekisho(place, "logs", "flush")
         seconds, cpu = used.seconds - nothing.seconds, used.cpu_s - nothing.cpu_s
-        return places[0], Ship(cpu / _HEAP * 1e6, _HEAP / seconds, used.peak_mb)
+        return Ship(cpu / _HEAP * 1e6, _HEAP / seconds, used.peak_mb)
 
     def _day(self, lake: Place) -> tuple[tuple[Stored, ...], tuple[scan.Scanned, ...]]:
         """Objects, bytes and scans; LiteLLM's loggers run half a minute at that day's pace."""

@@ -25,7 +25,7 @@ _LITELLM_SECONDS = 10
 
 def tables(result: Result) -> tuple[Cells, ...]:
     """All tables of the report."""
-    return (_process(result), _store(result), _scan(result), _shipper(result))
+    return (_process(result), _inside(result), _store(result), _scan(result), _shipper(result))
 
 
 def conditions(options: Options) -> dict[str, str]:
@@ -100,6 +100,21 @@ def _process(result: Result) -> Cells:
     )
 
 
+def _inside(result: Result) -> Cells:
+    found = result.inside
+    row = (
+        _TITLES[SEKISHO],
+        f"{found.cpu_us:.0f}",
+        f"{found.begin_us:.0f}",
+        f"{found.end_us:.0f}",
+        f"{found.rest_us:.0f}",
+    )
+    columns = ("", "CPU µs/request", "the beginning", "what was said, and the row", "syncs")
+    return Cells(
+        f"In a gateway's worker that answers {found.requests} such requests", columns, (row,)
+    )
+
+
 def _store(result: Result) -> Cells:
     rows = [
         (
@@ -138,7 +153,12 @@ def _scan_title(what: str) -> str:
 
 
 def _shipper(result: Result) -> Cells:
-    ship = result.ship
-    row = (_TITLES[SEKISHO], f"{ship.cpu_us:.0f}", f"{ship.per_second:,.0f}", f"{ship.peak_mb:.0f}")
+    rows = tuple(
+        (what, f"{ship.cpu_us:.0f}", f"{ship.per_second:,.0f}", f"{ship.peak_mb:.0f}")
+        for what, ship in (
+            (f"rows and {BODY_BYTES // 1000} KB of text each", result.ship),
+            ("rows alone", result.ship_rows),
+        )
+    )
     columns = ("", "CPU µs/record", "Records/s", "Largest memory, MiB")
-    return Cells("Sekisho's shipper, a process of its own", columns, (row,))
+    return Cells("Sekisho's shipper, a process of its own", columns, rows)

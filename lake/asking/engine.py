@@ -22,6 +22,10 @@ ONCE = (
 _LEAST_BUFFER = 1024 * 1024
 
 
+# After two seconds DuckDB would draw a bar among the answers.
+QUIET = "SET enable_progress_bar = false"
+
+
 @contextmanager
 def connect(memory: str = "256MB") -> Generator[duckdb.DuckDBPyConnection]:
     """A DuckDB that never asks the network for an extension. Raises LakeError."""
@@ -36,6 +40,7 @@ def connect(memory: str = "256MB") -> Generator[duckdb.DuckDBPyConnection]:
         with TemporaryDirectory(prefix="sekisho-") as overflow:
             settings["temp_directory"] = overflow
             with duckdb.connect(":memory:", config=settings) as connection:
+                connection.execute(QUIET)
                 yield connection
     except duckdb.Error as error:
         raise LakeError(f"lake: {str(error).splitlines()[0]}") from error

@@ -93,7 +93,7 @@ class Writer:
         bad: list[bytes] = []
         rows = 0
         with self._table(PAYLOAD_COLUMNS) as connection:
-            connection.execute("CREATE TEMP TABLE batch AS SELECT * FROM rows")
+            connection.execute("ALTER TABLE rows RENAME TO batch")
             for chunk in _chunks(_payload_rows(lines, media, redact, bad)):
                 rows += _append(connection, chunk, bad)
             files = self._write(connection, "payload", PAYLOAD_COLUMNS, "")
@@ -114,6 +114,7 @@ class Writer:
             "temp_directory": self._room.overflow,
         }
         with duckdb.connect(":memory:", config=config) as connection:
+            connection.execute(engine.QUIET)
             described = ", ".join(f"{column.name} {column.type}" for column in columns)
             connection.execute(f"CREATE TEMP TABLE rows ({described})")
             yield connection
@@ -163,7 +164,7 @@ def _settled(connection: duckdb.DuckDBPyConnection, lines: Sequence[bytes]) -> t
     """Put the lines that are records into `rows`, and return the others."""
 
     def load(part: Sequence[bytes]) -> bool:
-        return _load(connection, part, COLUMNS, _IS_RECORD)
+        return _load(connection, "rows", part, COLUMNS, _IS_RECORD)
 
     if load(lines):
         return ()
@@ -175,13 +176,13 @@ def _settled(connection: duckdb.DuckDBPyConnection, lines: Sequence[bytes]) -> t
 def _append(
     connection: duckdb.DuckDBPyConnection, chunk: Sequence[_Payload], bad: list[bytes]
 ) -> int:
-    """Move a chunk of rows into `batch`; how many. Lines whose rows DuckDB refuses are bad."""
-    refused = _sift(
-        chunk, lambda part: _load(connection, [row for row, _ in part], PAYLOAD_COLUMNS, "true")
-    )
+    """Put a chunk of rows into `batch`; how many. Lines whose rows DuckDB refuses are bad."""
+
+    def load(part: Sequence[_Payload]) -> bool:
+        return _load(connection, "batch", [row for row, _ in part], PAYLOAD_COLUMNS)
+
+    refused = _sift(chunk, load)
     bad += [line for _, line in refused]
-    connection.execute("INSERT INTO batch SELECT * FROM rows")
-    connection.execute("TRUNCATE rows")
     return len(chunk) - len(refused)
 
 
@@ -219,11 +220,12 @@ def _chunks(rows: Iterable[_Payload]) -> Generator[list[_Payload]]:
 
 def _load(
     connection: duckdb.DuckDBPyConnection,
+    table: str,
     lines: Sequence[bytes],
     columns: Sequence[Column],
-    condition: str,
+    condition: str = "",
 ) -> bool:
-    """Add lines of JSON to `rows`, all or none: False when there is a bad one among them."""
+    """Add lines of JSON to a table, all or none: False when there is a bad one among them."""
     if not lines:
         return True
     schema = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
@@ -232,17 +234,19 @@ def _load(
         connection.execute("BEGIN")
         try:
             found = connection.execute(
-                f"INSERT INTO rows SELECT {names} FROM read_json(?, "  # noqa: S608 - own names
+                f"INSERT INTO {table} SELECT {names} FROM read_json(?, "  # noqa: S608 - own names
                 f"format = 'newline_delimited', columns = {{{schema}}}, "
                 f"maximum_object_size = {max(_LEAST_BUFFER, *map(len, lines)) + 1})",
                 [str(file)],
             ).fetchone()
-            odd = connection.execute(
-                f"SELECT count(*) FROM rows WHERE NOT ({condition})"  # noqa: S608 - own text
-            ).fetchone()
+            good = found == (len(lines),) and (not condition or _all(connection, table, condition))
         except (duckdb.DataError, duckdb.ProgrammingError):
             connection.execute("ROLLBACK")
             return False
-        good = found == (len(lines),) and odd == (0,)
         connection.execute("COMMIT" if good else "ROLLBACK")
     return good
+
+
+def _all(connection: duckdb.DuckDBPyConnection, table: str, condition: str) -> bool:
+    sql = f"SELECT count(*) FROM {table} WHERE NOT ({condition})"  # noqa: S608 - own text
+    return connection.execute(sql).fetchone() == (0,)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ..faulty_s3 import FaultyS3
+from ..gateway import sekisho
 from ..s3_servers import rclone
 from .nursery import Nursery
 from .verdict import payloads, rows
@@ -114,6 +115,10 @@ def test_kills_at_random_moments_lose_and_double_nothing(
                 shipper = begin_shipping(spool, s3)
     s3.sometimes({})
     assert end_shipping(shipper) == 0
+    # Its last flush has an end of its own: what it left is in the spool.
+    variables = {**s3.server.variables, "SEKISHO_LAKE": s3.server.lake}
+    answer = sekisho(tmp_path, "logs", "flush", variables=variables)
+    assert answer.code == 0, answer.err
     assert s3.server.folder is not None
     lake = s3.server.folder / "lake"
     print(nursery.killed, killed, len(nursery.began), len(nursery.ended))

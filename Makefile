@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Type checkers don't follow setuptools' editable install; this folder shows them the package.
 TYPES := $(VENV)/types
 
-.PHONY: run test check pytest test-outage test-kill test-spark format docs lock bench clean
+.PHONY: run test check pytest test-outage test-kill test-spark test-clients format docs lock bench clean
 
 run: $(VENV)/installed  ## The gateway with the demo model, a key, and a curl to try.
 	$(BIN)/sekisho up --demo
@@ -31,6 +31,9 @@ test-kill: $(VENV)/installed  ## Kill -9 of workers and shippers, hundreds of th
 test-spark: $(VENV)/spark/installed  ## The tables and reports in Spark, which needs Java 17; minutes.
 	$(BIN)/python -m pytest -m long tests/spark
 
+test-clients: $(VENV)/installed  ## Every client on every route, into docs/clients.md; needs npm; half an hour.
+	$(BIN)/python -u -m tests.clients --docs
+
 format: $(VENV)/installed  ## Sort imports and lay out the code.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -52,6 +55,9 @@ lock: $(VENV)/installed
 	$(BIN)/uv pip compile tests/spark/requirements.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 		--upgrade --output-file tests/spark/requirements.txt
+	$(BIN)/uv pip compile tests/clients/packages/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+		--upgrade --output-file tests/clients/packages/requirements.txt
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Sekisho needs Python 3.11 to 3.13; set PYTHON=python3.12 or so" if not (3, 11) <= sys.version_info[:2] <= (3, 13) else 0)'

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from . import settings
+from . import fallbacks, settings
 from .providers.deployment import Deployment, Skipped
 from .settings import Settings
 from .untyped import mapping, sequence
@@ -75,6 +75,9 @@ def load(
     litellm = {name: written[name] for name in _SECTIONS if written.get(name)}
     litellm["model_list"] = _model_list(deployments)
     litellm["litellm_settings"] = _switches(mapping(written.get("litellm_settings")), demo)
+    trouble = fallbacks.trouble(litellm, deployments)
+    if trouble is not None:
+        raise ConfigurationError(f"{path.name}: {trouble}")
     return Configuration(chosen, deployments, skipped, litellm)
 
 
@@ -98,11 +101,12 @@ def _settings(
 def _switches(written: Mapping[str, Any], demo: bool) -> dict[str, Any]:
     """The `litellm_settings` with what billing and the demo need, whatever the file says.
 
-    Without our callback no row would know which deployment answered, nor its price.
+    Without our callbacks no row would know which deployment answered, nor its price, and clients
+    would meet refusals that we repair.
     """
     named: object = written.get("callbacks")
     others = [named] if isinstance(named, str) else sequence(named)
-    callbacks = [_OUR_CALLBACK, *(name for name in others if name != _OUR_CALLBACK)]
+    callbacks = [*_OUR_CALLBACKS, *(name for name in others if name not in _OUR_CALLBACKS)]
     switches = {**written, "callbacks": callbacks}
     if demo:
         custom = {"provider": "demo", "custom_handler": "sekisho.callbacks.demo.handler"}
@@ -217,7 +221,7 @@ def _section(written: Mapping[str, Any], name: str, path: Path) -> dict[str, Any
     return mapping(section)
 
 
-_OUR_CALLBACK = "sekisho.callbacks.attempts.logger"
+_OUR_CALLBACKS = ("sekisho.callbacks.attempts.logger", "sekisho.callbacks.repairs.hook.logger")
 _LOG_READERS = ("success_callback", "service_callback", "cache", "max_budget")
 
 
@@ -229,7 +233,7 @@ def needs_litellm_log(litellm: Mapping[str, Any]) -> bool:
     """
     switches = mapping(litellm.get("litellm_settings"))
     router = mapping(litellm.get("router_settings"))
-    if set(sequence(switches.get("callbacks"))) - {_OUR_CALLBACK}:
+    if set(sequence(switches.get("callbacks"))) - set(_OUR_CALLBACKS):
         return True
     if any(switches.get(name) for name in _LOG_READERS):
         return True
@@ -239,31 +243,3 @@ def needs_litellm_log(litellm: Mapping[str, Any]) -> bool:
         return True
     models = [mapping(model.get("litellm_params")) for model in sequence(litellm.get("model_list"))]
     return any({"rpm", "tpm", "max_budget"} & model.keys() for model in models)
-
-
-def fallbacks(litellm: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The aliases that LiteLLM may ask instead of an alias, theirs included."""
-    direct: dict[str, list[str]] = {}
-    everywhere: list[str] = []
-    for section in ("litellm_settings", "router_settings"):
-        written = mapping(litellm.get(section))
-        everywhere += [str(name) for name in sequence(written.get("default_fallbacks"))]
-        for kind in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
-            for entry in sequence(written.get(kind)):
-                for alias, names in mapping(entry).items():
-                    direct.setdefault(alias, []).extend(map(str, sequence(names)))
-    everywhere += direct.get("*", [])
-    aliases = {str(mapping(model).get("model_name")) for model in sequence(litellm["model_list"])}
-    return {a: _reached(a, direct, everywhere) for a in aliases if everywhere or a in direct}
-
-
-def _reached(
-    alias: str, direct: Mapping[str, Sequence[str]], everywhere: Sequence[str]
-) -> tuple[str, ...]:
-    found, waiting = [alias], [alias]
-    while waiting:
-        for name in (*direct.get(waiting.pop(), ()), *everywhere):
-            if name not in found:
-                found.append(name)
-                waiting.append(name)
-    return tuple(found[1:])

@@ -17,10 +17,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 
+from .callbacks.repairs import registry
 from .keys import policy as policies
 from .keys.networks import Network
 from .keys.policy import Policy
-from .untyped import sequence
+from .untyped import mapping, sequence
 
 
 class SettingsError(ValueError):
@@ -356,6 +357,7 @@ class Settings:
     drain_seconds: float
     policy: Policy
     redact: tuple[re.Pattern[str], ...] = ()
+    repairs_off: frozenset[str] = frozenset()
     origins: tuple[Origin, ...] = ()
 
     @property
@@ -378,7 +380,7 @@ def load(
     section = section or {}
     _refuse_unknown_variables(environ)
     keys = [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"]
-    refuse_unknown(section, [*keys, "limits", "redact"], section_name)
+    refuse_unknown(section, [*keys, "limits", "redact", "repairs"], section_name)
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     for variable in VARIABLES:
@@ -394,7 +396,21 @@ def load(
     except ValueError as error:
         raise SettingsError(str(error)) from None
     redact = _patterns(section.get("redact"), f"{section_name} redact:")
-    return Settings(**values, policy=policy, redact=redact, origins=tuple(origins))
+    off = _repairs_off(section.get("repairs"), f"{section_name} repairs:")
+    rest: dict[str, Any] = {"policy": policy, "redact": redact, "repairs_off": off}
+    return Settings(**values, **rest, origins=tuple(origins))
+
+
+def _repairs_off(found: object, where: str) -> frozenset[str]:
+    """The names of the wire repairs that are switched off. Raises SettingsError."""
+    if found is not None and not isinstance(found, dict):
+        raise SettingsError(f"{where} must be a mapping of repairs to false, or to true")
+    switches = mapping(found)
+    refuse_unknown(switches, registry.NAMES, where)
+    for name, is_on in switches.items():
+        if not isinstance(is_on, bool):
+            raise SettingsError(f"{where} {name}: must be true or false")
+    return frozenset(name for name, is_on in switches.items() if not is_on)
 
 
 def _patterns(found: object, where: str) -> tuple[re.Pattern[str], ...]:

@@ -1,7 +1,7 @@
 """What only LiteLLM knows of a request: which deployments it asked, and how each attempt ended."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,17 +24,57 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What a provider's server has answered to one call, in HTTP's own terms (see wire.py).
+
+    `status` is None when no answer came. `body` is that of an error. `lost` tells how an answer
+    broke off or didn't come: "timeout" or "connection". `close` ends an answer that still runs.
+    """
+
+    status: int | None = None
+    retry_after: str | None = None
+    body: bytes = b""
+    lost: str | None = None
+    close: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the provider has answered with an error."""
+        return self.status is not None and self.status >= 400
+
+
+@dataclass(slots=True)
 class Attempts:
     """The attempts of one request, in order; `usage` is the last answer's own usage object.
 
     `tier` is the service tier that the provider says it served, or else was asked for; `counted`
-    the input tokens that Bedrock counts in a header (see lost_counts).
+    the input tokens that Bedrock counts in a header (see lost_counts); `calls` are the last
+    attempt's, of which there may be several (one for each text of some embeddings), or none;
+    `names` the tool names that went upstream for others (see repairs/long_tool_names.py).
     """
 
     tried: list[Attempt] = field(default_factory=list[Attempt])
     usage: Any = None
     tier: str | None = None
     counted: int | None = None
+    calls: list[Heard] = field(default_factory=list[Heard])
+    names: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def heard(self) -> Heard | None:
+        """What was heard of the last call."""
+        return self.calls[-1] if self.calls else None
+
+    @property
+    def failed(self) -> Heard | None:
+        """The last call of the last attempt that has failed."""
+        return next((call for call in reversed(self.calls) if call.refused or call.lost), None)
+
+    async def hang_up(self) -> None:
+        """End answers that still come in, and with them the provider's work and its bill."""
+        for call in self.calls:
+            if call.close is not None:
+                await call.close()
 
 
 current: ContextVar[Attempts | None] = ContextVar("sekisho_attempts", default=None)
@@ -58,7 +98,7 @@ class AttemptLogger(CustomLogger):
         # A request that LiteLLM translates (Messages to Chat) passes here twice for one call.
         if last is None or last.deployment_id != deployment_id or last.ended is not None:
             attempts.tried.append(Attempt(deployment_id, time.monotonic()))
-            attempts.counted = None
+            attempts.counted, attempts.calls = None, []
         attempts.tier = text(kwargs.get("service_tier"))
         return None
 
@@ -98,9 +138,13 @@ class AttemptLogger(CustomLogger):
             return
         last = attempts.tried[-1]
         last.ended = time.monotonic()
-        last.status = getattr(exception, "status_code", None)
         last.error_type = type(exception).__name__
-        last.retry_after = _retry_after(exception)
+        heard = attempts.failed
+        if heard is not None and heard.refused:
+            last.status, last.retry_after = heard.status, heard.retry_after
+        else:
+            last.status = getattr(exception, "status_code", None)
+            last.retry_after = _retry_after(exception)
 
 
 def _served_tier(response: Any) -> str | None:

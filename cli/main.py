@@ -16,6 +16,7 @@ _COMMANDS = {
     "doctor": "doctor:doctor",
     "keys": "keys.commands:keys",
     "models": "models:models",
+    "connect": "connect:connect",
     "prices": "prices:prices",
     "usage": "usage:usage",
     "logs": "logs:logs",

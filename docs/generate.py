@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 from sekisho import settings
+from sekisho.callbacks.repairs import registry
 from sekisho.cli.main import main as command_line
 from sekisho.gate import surface
 from sekisho.lake import columns
@@ -156,6 +157,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "prices": prices,
     "price-sources": sources,
     "commands": commands,
+    "repairs": registry.markdown_table,
 }
 
 

@@ -1,4 +1,4 @@
-"""A request as LiteLLM gets it: clean, and with a way to learn that its client has gone."""
+"""A request as LiteLLM gets it: clean."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import orjson
 from starlette.types import Message, Receive, Scope
 
 from ..untyped import mapping
-from . import clean
+from . import clean, surface
 from .exchange import Exchange
 
 
@@ -37,6 +37,7 @@ class Admitted:
         headers.append((b"content-type", self.content_type.encode()))
         mine: Scope = {
             **scope,
+            "path": surface.with_alias(scope["path"], exchange.alias),
             "headers": headers,
             "query_string": b"",
             "state": {},
@@ -46,8 +47,8 @@ class Admitted:
             mine["parsed_body"] = (tuple(fields), fields)
         return mine
 
-    def receive(self, departure: "asyncio.Future[None]") -> Receive:
-        """The body in one message, then, when the client goes away, `http.disconnect`."""
+    def receive(self) -> Receive:
+        """The body in one message, and nothing after it: see departure.py."""
         sent = False
 
         async def receive() -> Message:
@@ -56,8 +57,8 @@ class Admitted:
                 sent = True
                 content = self.encoded if self.fields is None else orjson.dumps(self.fields)
                 return {"type": "http.request", "body": content, "more_body": False}
-            await asyncio.shield(departure)
-            return {"type": "http.disconnect"}
+            never: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+            return await never
 
         return receive
 
@@ -80,11 +81,3 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         before = found.get(name) if name == "x-forwarded-for" else None
         found[name] = value if before is None else f"{before}, {value}"
     return found
-
-
-async def departure_of(receive: Receive, exchange: Exchange) -> None:
-    """Wait until the client goes away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    if not exchange.complete:
-        exchange.client_gone = True

@@ -17,7 +17,7 @@ from .admitted import Admitted
 from .exchange import Exchange
 from .fleet import Fleet
 from .worst_case.cost import most, prompt_tokens
-from .worst_case.talk import where_to_limit
+from .worst_case.talk import limited
 
 _FREE = frozenset({"count_tokens"})  # operations that no provider bills
 
@@ -72,16 +72,18 @@ class Allowance:
         operation, upload = exchange.route.operation, admitted.upload
         return most(operation, asked, upload, choices, pictures=admitted.pictures) or Decimal(0)
 
-    def _limit(self, exchange: Exchange) -> dict[str, int]:
+    def _limit(self, exchange: Exchange) -> dict[str, Any]:
         """The limit that an answer without one gets: else it would hold what the largest costs."""
-        field_name = where_to_limit(exchange.route.operation, exchange.asked)
-        if field_name is None or not self.max_tokens:
+        if not self.max_tokens:
             return {}
         assert exchange.alias is not None
         choices = self.fleet.choices(exchange.alias)
         known = [one.model_info.get("max_output_tokens") for one, _ in choices]
         largest = [int(tokens) for tokens in known if tokens]
-        return {field_name: min(self.max_tokens, *largest)} if largest else {}
+        if not largest:
+            return {}
+        tokens = min(self.max_tokens, *largest)
+        return limited(exchange.route.operation, exchange.asked, tokens)
 
     async def settle(self, exchange: Exchange, record: Record) -> None:
         """Put the true cost in the place of what was held: before the row, so that no row's cost

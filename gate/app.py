@@ -19,11 +19,12 @@ from ..keys.row import KeysUnavailable
 from ..lake.record import Record
 from ..settings import Settings
 from . import body as bodies
-from . import clean, credentials, errors, local, shape, surface
+from . import clean, credentials, errors, google, local, shape, surface
 from .address import client_address, may_enter, may_read_metrics
-from .admitted import Admitted, departure_of, headers_of
+from .admitted import Admitted, headers_of
 from .allowance import Allowance
 from .answer import Answer
+from .departure import while_there
 from .errors import Failure
 from .exchange import Exchange
 from .fleet import Fleet
@@ -69,7 +70,7 @@ class Gate:
         elif route.operation == "health":
             await self._health(route, send)
         elif route.endpoint is None:
-            await self._models(self._exchange(route, scope), send)
+            await self._models(self._exchange(route, scope), scope["query_string"], send)
         else:
             await self._infer(self._exchange(route, scope), scope, receive, send)
 
@@ -136,14 +137,15 @@ class Gate:
         peer = scope["client"][0] if scope.get("client") else None
         forwarded = headers.get("x-forwarded-for")
         address = client_address(peer, forwarded, self.settings.trusted_proxies)
-        return Exchange(route, scope["path"], headers, address)
+        query = scope["query_string"] if route.dialect == "google" else b""
+        return Exchange(route, scope["path"], headers, address, query)
 
     async def _prove(self, exchange: Exchange) -> None:
         """Who asks, and from where. Raises Failure; the row still says whose key was refused."""
         if not may_enter(exchange.client_address, self.settings.allow_ips):
             words = f"The address {exchange.client_address} may not use this gateway."
             raise errors.of_refusal(refuse("network_not_allowed", words))
-        presented = credentials.bearer(exchange.headers)
+        presented = credentials.bearer(exchange.headers, exchange.query)
         try:
             decision = await self.keyring.check(presented, datetime.now(UTC))
         except KeysUnavailable:
@@ -167,11 +169,15 @@ class Gate:
             return await self._admit_form(exchange, content, who)
         asked = bodies.parse_json(content)
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+        as_sent: bytes | None = content
+        if exchange.route.dialect == "google":
+            alias = surface.model_name(exchange.path) or ""
+            asked, as_sent = google.read(asked, alias, exchange.route.streams), None
         exchange.asked = asked
-        exchange.content = self.cleaner.logged(asked, content)
+        exchange.content = self.cleaner.logged(asked, as_sent)
         cleaned = self.cleaner.body(asked, who)
         self._choose_model(exchange)
-        return Admitted(cleaned)
+        return Admitted({**cleaned, "model": exchange.alias})
 
     async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> Admitted:
         form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
@@ -180,9 +186,9 @@ class Gate:
         exchange.asked = asked
         exchange.content, exchange.files = self.cleaner.logged(asked), form.files
         form.check_model()
-        users = dict.fromkeys(clean.USER_FIELDS, who)
-        encoded, content_type = form.encode(self.cleaner.keeps_in_form, clean.FILE_PARTS, users)
         self._choose_model(exchange)
+        changed = {**dict.fromkeys(clean.USER_FIELDS, who), "model": exchange.alias or ""}
+        encoded, content_type = form.encode(self.cleaner.keeps_in_form, clean.FILE_PARTS, changed)
         if exchange.route.operation == "transcription":
             return Admitted(None, encoded, content_type, form.only_file("file"))
         return Admitted(None, encoded, content_type, pictures=len(form.files))
@@ -192,10 +198,11 @@ class Gate:
         alias = exchange.asked.get("model")
         if not isinstance(alias, str) or not alias:
             raise Failure(400, "The request names no model: set the field 'model'.", "no_model")
-        exchange.alias = alias[:200]
+        exchange.alias = self.fleet.resolve(alias) or alias[:200]
         unknown = self.fleet.refusal(exchange.identity, alias)
         if unknown is not None:
             raise unknown
+        alias = exchange.alias
         refusal = may_use(exchange.identity, alias)
         if refusal is not None:
             raise errors.of_refusal(refusal)
@@ -217,20 +224,16 @@ class Gate:
         auth.proven.set(exchange.identity)
         hooks.current.set(exchange.attempts)
         self.recorder.begin(exchange)
-        departure = asyncio.ensure_future(departure_of(receive, exchange))
-        try:
-            await self.inner(
-                admitted.scope(scope, exchange), admitted.receive(departure), answer.send
-            )
-        finally:
-            departure.cancel()
+        work = self.inner(admitted.scope(scope, exchange), admitted.receive(), answer.send)
+        await while_there(work, receive, exchange)
         await answer.finish()
 
-    async def _models(self, exchange: Exchange, send: Send) -> None:
-        answer = Answer(exchange, send, _no_row, local.dialect_of(exchange.headers))
+    async def _models(self, exchange: Exchange, query: bytes, send: Send) -> None:
+        dialect = local.dialect_of(exchange.route, exchange.headers)
+        answer = Answer(exchange, send, _no_row, dialect)
         try:
             await self._prove(exchange)
-            await answer.whole(200, local.models(exchange, self.fleet))
+            await answer.whole(200, local.models(exchange, self.fleet, query))
         except Failure as failure:
             await answer.fail(failure)
 
@@ -255,8 +258,7 @@ class Gate:
             failure = Failure(405, _NO_METHOD.format(path, " or ".join(allowed)), "bad_method")
         else:
             failure = Failure(404, _NO_ROUTE.format(method, path[:200]), "no_such_route")
-        dialect: surface.Dialect = "anthropic" if path.startswith("/v1/messages") else "openai"
-        content = errors.body(failure, dialect, "")
+        content = errors.body(failure, surface.dialect_at(path), "")
         await _plain(send, failure.status, content, allow=", ".join(allowed))
 
 

@@ -8,9 +8,13 @@ from ..untyped import mapping, sequence
 from .exchange import Exchange
 
 # What of a request is text for the model, and what inside it is not.
-_TEXTS = ("system", "instructions", "messages", "input", "prompt", "tools", "query", "documents")
+_TEXTS = (
+    *("system", "instructions", "messages", "input", "prompt", "tools", "query", "documents"),
+    *("systemInstruction", "contents"),
+)
 _SILENT = frozenset(
     {"role", "type", "model", "url", "image_url", "data", "file_data", "b64_json", "id", "object"}
+    | {"mimeType", "fileUri", "thoughtSignature"}
 )
 
 

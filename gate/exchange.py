@@ -24,6 +24,7 @@ File = tuple[str, tuple[str, bytes, str]]
 class Exchange:
     """Filled in along the line and read once, by `recorder.row`.
 
+    `query` is the query string where a key may stand in it, and is for nothing else.
     `started` and the other instants are `time.monotonic()` seconds. `passed` counts the bytes of a
     stream that have gone to the client. `content` is the request as it came, less what no log
     may have; `files` are a form's, as (field, (name, content, type)). `answer` has the bytes
@@ -37,6 +38,7 @@ class Exchange:
     path: str
     headers: Mapping[str, str]
     client_address: str | None
+    query: bytes = b""
     request_id: str = field(default_factory=lambda: f"req_{secrets.token_hex(16)}")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)

@@ -11,7 +11,7 @@ import inspect
 import io
 import logging
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import wraps
 from typing import Any
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 
 from .. import config
 from ..untyped import mapping
-from . import surface
+from . import counting, surface
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -36,24 +36,43 @@ def build() -> ASGIApp:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.exception_handlers[ProxyException] = proxy_server.app.exception_handlers[ProxyException]
     for route in surface.INFERENCE:
-        handler = _with_proven_identity(load(route))
+        counts = route.operation == "count_tokens"
+        found = counting.or_estimated(load(route)) if counts else load(route)
+        handler = _with_proven_identity(found)
         for path in route.paths:
-            app.add_api_route(path, handler, methods=[route.method], response_model=None)
+            # LiteLLM's name for the alias in Google's paths.
+            mounted = path.replace("{model}", "{model_name:path}")
+            app.add_api_route(mounted, handler, methods=[route.method], response_model=None)
     return app
 
 
 @asynccontextmanager
-async def running(litellm: Mapping[str, Any]) -> AsyncGenerator[None]:
+async def running(
+    litellm: Mapping[str, Any], repairs_off: Iterable[str] = ()
+) -> AsyncGenerator[None]:
     """LiteLLM's own start and stop: reads the configuration, builds the router, closes sessions.
 
-    `litellm` is that configuration, as `config.Configuration` has it.
+    `litellm` is that configuration, as `config.Configuration` has it; `repairs_off` names the wire
+    repairs that are switched off.
     """
     from litellm.proxy import proxy_server
 
-    from ..callbacks import gemini_speech, lost_counts, success_log
+    from ..callbacks import (
+        gemini_speech,
+        generate_content,
+        lost_counts,
+        open_streams,
+        success_log,
+        wire,
+    )
+    from ..callbacks.repairs import hook as repairs
 
     gemini_speech.install()
+    generate_content.install()
     lost_counts.install()
+    open_streams.install()
+    wire.install()
+    repairs.logger.leave_out(repairs_off)
     if not config.needs_litellm_log(litellm):
         success_log.leave_out()
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]]

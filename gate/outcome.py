@@ -36,7 +36,7 @@ def outcome(exchange: Exchange) -> Outcome:
         status=status,
         usage=usage,
         estimated=estimated,
-        answered=status not in ("refused", "failure") and exchange.was_asked,
+        answered=status not in ("refused", "failure") and _worked(exchange),
         error_type=kind,
         error_message=message,
     )
@@ -70,13 +70,21 @@ def _usage(
     exchange: Exchange, status: Status, reading: Reading | None
 ) -> tuple[Usage | None, bool]:
     """The usage, and whether it is our own estimate."""
-    if reading is None or not exchange.was_asked or status in ("refused", "failure"):
+    if reading is None or not _worked(exchange) or status in ("refused", "failure"):
         return None, False
     if reading.usage is None and status == "success":
         return None, False  # the provider has answered in full and told nothing
     if reading.usage is None or not reading.ended:
         return estimate.usage_of(exchange), True
     return _with_tokens_of_speech(exchange, reading.usage), reading.measured_here
+
+
+def _worked(exchange: Exchange) -> bool:
+    """Whether a provider may have worked for a request: one that only refused has not."""
+    tried = exchange.attempts.tried
+    if exchange.client_gone and tried and tried[-1].ended and (tried[-1].status or 0) >= 400:
+        return False
+    return exchange.was_asked
 
 
 def _with_tokens_of_speech(exchange: Exchange, usage: Usage) -> Usage:

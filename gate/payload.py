@@ -2,6 +2,7 @@
 
 from ..lake.bodies.body import Body, Upload
 from .exchange import Exchange
+from .surface import template
 
 
 def body_of(exchange: Exchange) -> Body | None:
@@ -17,7 +18,7 @@ def body_of(exchange: Exchange) -> Body | None:
         request_id=exchange.request_id,
         start_time=exchange.started_at,
         operation=exchange.route.operation,
-        route=exchange.path,
+        route=template(exchange.path),
         asked=exchange.content,
         answer=transcript.answer() or exchange.answer,
         uploads=tuple(

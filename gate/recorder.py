@@ -25,6 +25,7 @@ from .fleet import Fleet
 from .outcome import Outcome, outcome
 from .payload import body_of
 from .readers.messages import TokenCount
+from .surface import template
 
 log = logging.getLogger("sekisho.record")
 
@@ -83,7 +84,7 @@ class Recorder:
     def _beginning(self, exchange: Exchange) -> Beginning:
         exchange.who = _who(exchange)
         known = {
-            "route": exchange.path,
+            "route": template(exchange.path),
             "gen_ai_operation_name": exchange.route.operation,
             "gen_ai_request_model": exchange.alias,
             "gen_ai_request_stream": exchange.stream,
@@ -118,7 +119,7 @@ class Recorder:
             status="truncated" if exchange.passed else "failure",
             error_type="row_incomplete",
             http_response_status_code=exchange.status,
-            route=exchange.path,
+            route=template(exchange.path),
             gen_ai_operation_name=exchange.route.operation,
             gen_ai_request_model=exchange.alias,
             api_key_id=identity.key_id if identity else None,
@@ -140,7 +141,7 @@ class Recorder:
             }
         now = time.monotonic()
         return answered | {
-            "route": exchange.path,
+            "route": template(exchange.path),
             "gen_ai_operation_name": exchange.route.operation,
             "gen_ai_request_model": exchange.alias,
             "gen_ai_request_stream": exchange.stream,

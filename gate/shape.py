@@ -17,6 +17,7 @@ _MODES: Mapping[str, frozenset[Mode]] = {
     "messages": _TALKS,
     "responses": _TALKS,
     "count_tokens": _TALKS,
+    "generate_content": _TALKS,
     "embeddings": frozenset({"embedding", "other"}),
     "rerank": frozenset({"rerank", "other"}),
     "image_generation": frozenset({"image", "other"}),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Dialect = Literal["openai", "anthropic"]
+Dialect = Literal["openai", "anthropic", "google"]
 Body = Literal["json", "multipart", "none"]
 
 
@@ -12,7 +12,9 @@ class Route:
     """One served route and what the gate has to know of it.
 
     `endpoint` is LiteLLM's own handler as `module:function`; None means that the gate answers.
-    `operation` is the row's `gen_ai_operation_name`.
+    `operation` is the row's `gen_ai_operation_name`. `streams` tells that the path asks for a
+    stream, as Google's does; elsewhere the body says so. `{model}` in a path is an alias, which may
+    have slashes and colons.
     """
 
     method: str
@@ -21,11 +23,13 @@ class Route:
     dialect: Dialect = "openai"
     body: Body = "json"
     endpoint: str | None = None
+    streams: bool = False
 
 
 _PROXY = "litellm.proxy.proxy_server"
 _IMAGES = "litellm.proxy.image_endpoints.endpoints"
 _ANTHROPIC = "litellm.proxy.anthropic_endpoints.endpoints"
+_GOOGLE = "litellm.proxy.google_endpoints.endpoints"
 
 INFERENCE = (
     Route(
@@ -87,17 +91,57 @@ INFERENCE = (
         "speech",
         endpoint=f"{_PROXY}:audio_speech",
     ),
+    Route(
+        "POST",
+        ("/v1beta/models/{model}:generateContent", "/v1/models/{model}:generateContent"),
+        "generate_content",
+        dialect="google",
+        endpoint=f"{_GOOGLE}:google_generate_content",
+    ),
+    Route(
+        "POST",
+        (
+            "/v1beta/models/{model}:streamGenerateContent",
+            "/v1/models/{model}:streamGenerateContent",
+        ),
+        "generate_content",
+        dialect="google",
+        endpoint=f"{_GOOGLE}:google_stream_generate_content",
+        streams=True,
+    ),
+    Route(
+        "POST",
+        ("/v1beta/models/{model}:countTokens", "/v1/models/{model}:countTokens"),
+        "count_tokens",
+        dialect="google",
+        endpoint=f"{_GOOGLE}:google_count_tokens",
+    ),
 )
 
 MODELS = Route("GET", ("/v1/models", "/models"), "list_models", body="none")
 MODEL = Route("GET", ("/v1/models/{model}", "/models/{model}"), "get_model", body="none")
+GOOGLE_MODELS = Route("GET", ("/v1beta/models",), "list_models", dialect="google", body="none")
+GOOGLE_MODEL = Route("GET", ("/v1beta/models/{model}",), "get_model", dialect="google", body="none")
+MODEL_INFO = Route("GET", ("/v1/model/info", "/model/info"), "model_info", body="none")
 LIVE = Route("GET", ("/health/liveliness", "/health/liveness"), "health", body="none")
 READY = Route("GET", ("/health/readiness",), "health", body="none")
 METRICS = Route("GET", ("/metrics",), "metrics", body="none")
 
-ROUTES = (*INFERENCE, MODELS, MODEL, LIVE, READY, METRICS)
+LISTS = (MODELS, MODEL, GOOGLE_MODELS, GOOGLE_MODEL, MODEL_INFO)
+ROUTES = (*INFERENCE, *LISTS, LIVE, READY, METRICS)
 
 _EXACT = {(r.method, path): r for r in ROUTES for path in r.paths if "{" not in path}
+# What stands before and after the alias. Those with something behind it come first: no alias ends
+# like one of Google's verbs.
+_WITH_ALIAS: list[tuple[str, str, Route]] = sorted(
+    (
+        (path.partition("{model}")[0], path.partition("{model}")[2], r)
+        for r in ROUTES
+        for path in r.paths
+        if "{" in path
+    ),
+    key=lambda found: not found[1],
+)
 _METHODS: dict[str, set[str]] = {}
 for _method, _path in _EXACT:
     if _EXACT[_method, _path] is METRICS:
@@ -108,23 +152,55 @@ for _method, _path in _EXACT:
 def find(method: str, path: str) -> Route | None:
     """The served route of a method and path, or None. HEAD is not served."""
     route = _EXACT.get((method, path))
-    if route is None and method == "GET" and model_name(path) is not None:
-        return MODEL
+    if route is None and path not in _METHODS:
+        named = _named(path)
+        return named[0] if named is not None and named[0].method == method else None
     return route
 
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """The methods that `path` is served with; empty when it is not served at all."""
-    if model_name(path) is not None:
-        return ("GET",)
-    return tuple(sorted(_METHODS.get(path, ())))
+    named = None if path in _METHODS else _named(path)
+    return (named[0].method,) if named is not None else tuple(sorted(_METHODS.get(path, ())))
 
 
 def model_name(path: str) -> str | None:
-    """The alias in `/v1/models/ALIAS`, or None for another path."""
-    for prefix in ("/v1/models/", "/models/"):
-        if path.startswith(prefix) and len(path) > len(prefix):
-            return path.removeprefix(prefix)
+    """The alias in `/v1/models/ALIAS` or `/v1beta/models/ALIAS:VERB`, or None for another path."""
+    named = _named(path)
+    return named[1] if named is not None else None
+
+
+def with_alias(path: str, alias: str | None) -> str:
+    """The path with this alias in place of the one that it names, if it names any."""
+    named = _named(path)
+    if named is None or alias is None:
+        return path
+    begin = path.index("/models/") + len("/models/")
+    return path[:begin] + alias + path[begin + len(named[1]) :]
+
+
+def template(path: str) -> str:
+    """The path as the log has it: `{model}` stands for an alias, which can be anything."""
+    return with_alias(path, "{model}")
+
+
+def dialect_at(path: str) -> Dialect:
+    """What somebody speaks who asks for a path that isn't there."""
+    if path.startswith("/v1/messages"):
+        return "anthropic"
+    google = path.startswith("/v1beta/") or path.endswith(_VERBS)
+    return "google" if google else "openai"
+
+
+_VERBS = tuple({after for _, after, _ in _WITH_ALIAS if after})
+
+
+def _named(path: str) -> tuple[Route, str] | None:
+    """The route that names an alias in its path, and the alias."""
+    for before, after, route in _WITH_ALIAS:
+        inside = path.startswith(before) and path.endswith(after)
+        if inside and len(path) > len(before) + len(after):
+            return route, path[len(before) : len(path) - len(after)]
     return None
 
 
@@ -138,6 +214,6 @@ def markdown_table() -> str:
         also = ", ".join(f"`{p}`" for p in r.paths[1:])
         by = "LiteLLM" if r.endpoint else "the gate"
         logged = f"`{r.operation}`" if r.endpoint else "not logged"
-        dialect = {"openai": "OpenAI", "anthropic": "Anthropic"}[r.dialect]
+        dialect = {"openai": "OpenAI", "anthropic": "Anthropic", "google": "Google"}[r.dialect]
         rows.append(f"| {r.method} | `{r.paths[0]}` | {also} | {logged} | {dialect} | {by} |")
     return "\n".join(rows) + "\n"

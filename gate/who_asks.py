@@ -12,6 +12,7 @@ _APPS = (
     ("opencode/", "opencode"),
     ("QwenCode/", "qwen-code"),
     ("GeminiCLI", "gemini-cli"),
+    ("google-genai-sdk/", "google-genai-sdk"),
     ("Cline/", "cline"),
     ("RooCode/", "roo-code"),
     ("ls/JS", "continue"),

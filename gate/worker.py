@@ -18,7 +18,7 @@ from pathlib import Path
 
 from starlette.types import Receive, Scope, Send
 
-from .. import config, log_lines
+from .. import config, fallbacks, log_lines
 from ..keys.budgets.ledger import Ledger
 from ..keys.budgets.outbox import Outbox
 from ..keys.check import Keyring
@@ -52,6 +52,7 @@ class Worker:
         settings = configuration.settings
         self._written = written
         self._litellm = configuration.litellm
+        self._repairs_off = settings.repairs_off
         instance = f"{socket.gethostname()}-{os.getpid()}"
         self._store = Store(settings.database_url)
         self._keyring = Keyring(self._store)
@@ -75,7 +76,7 @@ class Worker:
             warn=alerts.Alerts(settings.budget_webhook, self._store, self._metrics).warn,
         )
         self._meter = Meter.open(settings.home, settings.redis_url, instance)
-        chains = config.fallbacks(configuration.litellm)
+        chains = fallbacks.of(configuration.litellm)
         fleet = Fleet(configuration.deployments, catalog.load(), chains)
         longest = settings.budget_max_tokens
         self._started = False
@@ -103,7 +104,7 @@ class Worker:
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
         try:
-            async with litellm_app.running(self._litellm):
+            async with litellm_app.running(self._litellm, self._repairs_off):
                 _spare_the_collector()
                 # Daemons: a key store that hangs must not keep a gateway that was told to stop.
                 threads = [

@@ -37,7 +37,7 @@ COLUMNS = (
     Column("duration_ms", REAL, "From `start_time` to `end_time`, in milliseconds."),
     Column("time_to_first_token_ms", REAL, "Until the first piece of a stream, in milliseconds."),
     Column("gateway_overhead_ms", REAL, "Until the provider was asked first, in milliseconds."),
-    Column("route", TEXT, "Path of the request, as `/v1/chat/completions`."),
+    Column("route", TEXT, "Path of the request; an alias in it is `{model}`."),
     Column("gen_ai_operation_name", TEXT, "What was done: chat, embeddings, rerank and so on."),
     Column("gen_ai_provider_name", TEXT, "Provider that answered, as `aws.bedrock`."),
     Column("gen_ai_request_model", TEXT, "The alias that the client asked for."),

@@ -112,6 +112,7 @@ def _bedrock(entry: Entry, environ: Environ, priced: Priced) -> Placed:
 def _vertex(entry: Entry, environ: Environ, priced: Priced) -> Placed:
     location = environ.get("VERTEXAI_LOCATION") or "global"
     params = vertex.place(entry.params, entry.info.get("locations", []), location)
+    params = vertex.with_count(params, location)
     if entry.mode == "image_generation":
         params = vertex.image_address(params, environ)
     base = str(entry.info.get("base_model") or entry.model)

@@ -25,6 +25,22 @@ def place(params: Mapping[str, Any], locations: list[str], location: str) -> dic
     raise NotHereError(f"offered in {', '.join(locations)} only, VERTEXAI_LOCATION is {location}")
 
 
+def with_count(params: Mapping[str, Any], location: str) -> dict[str, Any]:
+    """The parameters of a Claude model with the region that counts its tokens.
+
+    `global` and the continents don't count, us-east5, europe-west1 and asia-southeast1 do
+    (docs.cloud.google.com, "Count tokens for Claude models", read 2026-11-21). Whoever has chosen
+    another region gets an estimate: a request never leaves it.
+    """
+    place = _COUNTS.get(location)
+    if place is None or "claude" not in str(params["model"]):
+        return dict(params)
+    return {"vertex_count_tokens_location": place, **params}
+
+
+_COUNTS = {"global": "us-east5", "us": "us-east5", "eu": "europe-west1"}
+
+
 def image_address(params: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """The parameters of an image model behind VERTEX_API_BASE.
 

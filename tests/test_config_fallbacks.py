@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from sekisho import config
+from sekisho import fallbacks as chains
 from sekisho.gate.fleet import Fleet
 from sekisho.gate.worst_case.cost import most
 from sekisho.pricing import catalog
@@ -58,7 +59,7 @@ def _litellm(router: Json, settings: Json | None = None, aliases: str = "a b c d
 )
 def test_fallbacks(litellm: Json, found: dict[str, tuple[str, ...]]) -> None:
     """Every way to name fallbacks is read, from both sections of the file."""
-    assert config.fallbacks(litellm) == found
+    assert chains.of(litellm) == found
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_fallbacks(litellm: Json, found: dict[str, tuple[str, ...]]) -> None:
 )
 def test_fallbacks_of_fallbacks(chain: list[Json], reached: set[str]) -> None:
     """What can be reached by several steps is found, once, and circles end."""
-    found = config.fallbacks(_litellm({"fallbacks": chain}))["a"]
+    found = chains.of(_litellm({"fallbacks": chain}))["a"]
     assert (set(found), len(found)) == (reached, len(reached))
 
 
@@ -104,7 +105,7 @@ def test_the_dearest_is_held(tmp_path: Path, alias: str, fallbacks: list[Json], 
     }
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(written))
     loaded = config.load({"config": str(tmp_path / "x.yaml")}, {})
-    fleet = Fleet(loaded.deployments, catalog.load(), config.fallbacks(loaded.litellm))
+    fleet = Fleet(loaded.deployments, catalog.load(), chains.of(loaded.litellm))
     asked = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 100}
     assert most("chat", asked, b"", fleet.choices(alias)) == Decimal(usd)
 

@@ -1,4 +1,4 @@
-"""What LiteLLM gets to read: our callback always, its own success log only when it has readers."""
+"""What LiteLLM gets to read: our callbacks always, its own success log only when it has readers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,20 +29,24 @@ def test_our_own_configuration_reads_nothing() -> None:
 
 
 OURS = "sekisho.callbacks.attempts.logger"
+REPAIRS = "sekisho.callbacks.repairs.hook.logger"
 
 
 @pytest.mark.parametrize(
     ("written", "callbacks"),
     [
-        ("{}", [OURS]),
-        ("{litellm_settings: {drop_params: true}}", [OURS]),
-        ("{litellm_settings: {callbacks: }}", [OURS]),
-        ("{litellm_settings: {callbacks: []}}", [OURS]),
-        ("{litellm_settings: {callbacks: langfuse}}", [OURS, "langfuse"]),
-        (f"{{litellm_settings: {{callbacks: [langfuse, {OURS}, s3]}}}}", [OURS, "langfuse", "s3"]),
+        ("{}", [OURS, REPAIRS]),
+        ("{litellm_settings: {drop_params: true}}", [OURS, REPAIRS]),
+        ("{litellm_settings: {callbacks: }}", [OURS, REPAIRS]),
+        ("{litellm_settings: {callbacks: []}}", [OURS, REPAIRS]),
+        ("{litellm_settings: {callbacks: langfuse}}", [OURS, REPAIRS, "langfuse"]),
+        (
+            f"{{litellm_settings: {{callbacks: [langfuse, {OURS}, s3]}}}}",
+            [OURS, REPAIRS, "langfuse", "s3"],
+        ),
     ],
 )
-def test_our_callback_is_always_first(tmp_path: Path, written: str, callbacks: list[str]) -> None:
+def test_our_callbacks_are_always_first(tmp_path: Path, written: str, callbacks: list[str]) -> None:
     """No file that an operator edits can switch off what the bill is made of."""
     (tmp_path / "x.yaml").write_text(written)
     loaded = config.load(environ={"SEKISHO_CONFIG": str(tmp_path / "x.yaml")}, demo=True)

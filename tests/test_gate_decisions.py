@@ -7,7 +7,8 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from sekisho.gate import clean, credentials, errors, estimate, surface
+from sekisho.callbacks.attempts import Attempts
+from sekisho.gate import clean, credentials, error_provider, error_words, errors, estimate, surface
 from sekisho.gate.address import client_address
 from sekisho.gate.admitted import headers_of
 from sekisho.gate.body import Form, parse_form
@@ -70,8 +71,8 @@ def test_without_trusted_proxies_the_header_is_nothing() -> None:
         ({"api-key": "sk-a"}, "sk-a"),
         ({"x-api-key": "sk-a", "api-key": "sk-b"}, "sk-a"),
         ({"authorization": "Bearer sk-a", "x-api-key": "sk-b"}, "sk-a"),
-        ({"x-litellm-api-key": "sk-a"}, None),
-        ({"x-goog-api-key": "sk-a"}, None),
+        ({"x-litellm-api-key": "Bearer sk-a"}, "sk-a"),
+        ({"x-goog-api-key": "sk-a"}, "sk-a"),
         ({"cookie": "token=sk-a"}, None),
     ],
 )
@@ -208,13 +209,13 @@ def test_a_form_in_any_charset(content_type: str) -> None:
 )
 def test_the_providers_own_words(raw: str, words: str) -> None:
     """LiteLLM's class names, router state, tracebacks and wrappings are taken off."""
-    assert errors.clean(raw) == words
+    assert error_words.clean(raw) == words
 
 
 def test_cleaning_twice_changes_nothing() -> None:
     """A cleaned message stays as it is when it passes another step."""
-    once = errors.clean("litellm.RateLimitError: RateLimitError: AzureException - slow down")
-    assert errors.clean(once) == once
+    once = error_words.clean("litellm.RateLimitError: RateLimitError: AzureException - slow down")
+    assert error_words.clean(once) == once
 
 
 STATUSES = [
@@ -266,20 +267,21 @@ def test_a_failure_may_bring_its_own_types() -> None:
         ({"detail": {"error": "no tokens"}}, "no tokens", None),
         ({"detail": {"error": {"message": "deep", "code": "x"}}}, "deep", "x"),
         ({"error": "short"}, "short", None),
-        ([1], "the provider answered 418 without a message", None),
+        ([1], "The provider answered 418 without a message.", None),
     ],
 )
 def test_what_litellm_answered(answer: Any, message: str, code: str | None) -> None:
     """Every shape of LiteLLM's error bodies gives its message and its code."""
-    failure = errors.of_litellm(418, json.dumps(answer).encode())
+    failure = error_provider.of_answer(Attempts(), 418, json.dumps(answer).encode(), "openai")
     assert (failure.status, failure.message, failure.code) == (418, message, code)
     assert not failure.refused
 
 
 def test_an_answer_that_is_no_json() -> None:
     """A body that isn't JSON says nothing to the client."""
-    failure = errors.of_litellm(500, b"Internal Server Error\nTraceback ...")
-    assert failure.message == "the provider answered 500 without a message"
+    page = b"Internal Server Error\nTraceback ..."
+    failure = error_provider.of_answer(Attempts(), 500, page, "openai")
+    assert failure.message == "The provider answered 500 without a message."
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sekisho.callbacks.attempts import Attempt
 from sekisho.gate import estimate, surface
-from sekisho.gate.errors import Failure, clean
+from sekisho.gate.error_words import clean
+from sekisho.gate.errors import Failure
 from sekisho.gate.exchange import Exchange
 from sekisho.gate.outcome import outcome
 from sekisho.gate.readers.chat import Chat
@@ -80,6 +81,15 @@ def test_endings(one: Exchange, status: str, usage: Usage | None, estimated: boo
     """Success needs a whole answer; what has begun is estimated; what failed at once is free."""
     end = outcome(one)
     assert (end.status, end.usage, end.estimated) == (status, usage, estimated)
+
+
+def test_leaving_between_two_tries_is_free(tmp_path: Path) -> None:
+    """Whoever leaves while the provider has refused every try so far pays nothing."""
+    one = exchange(client_gone=True)
+    (attempt,) = one.attempts.tried
+    attempt.ended, attempt.status = attempt.started + 1, 429
+    row = recorder(tmp_path).row(one)
+    assert (row.status, row.billed_cost, row.is_priced) == ("cancelled", Decimal(0), True)
 
 
 class _NoFleet:

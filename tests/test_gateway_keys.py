@@ -105,7 +105,7 @@ def bearer(key: str) -> dict[str, str]:
     [
         ({}, MISSING),
         ({"authorization": "Bearer"}, MISSING),
-        ({"x-litellm-api-key": "sk-sekisho-abcdefgh"}, MISSING),
+        ({"x-litellm-key": "sk-sekisho-abcdefgh"}, MISSING),
         ({"authorization": "Bearer sk-1234"}, MALFORMED),
         ({"authorization": "Basic dTpw"}, MALFORMED),
         ({"x-api-key": "sk-ant-api03-abc"}, MALFORMED),
@@ -183,8 +183,9 @@ def _soon(gateway: Gateway, key: str, status: int, within: float = 1.0) -> None:
 
 
 def test_every_place_for_a_key(gateway: Gateway, key: str) -> None:
-    """OpenAI's, Anthropic's and Azure's clients each send it in their own header."""
+    """OpenAI's, Anthropic's, Azure's and LiteLLM's clients each send it in their own header."""
     places = [bearer(key), {"authorization": key}, {"x-api-key": key}, {"api-key": key}]
+    places += [{"x-litellm-api-key": key}, {"x-litellm-api-key": f"Bearer {key}"}]
     for headers in places:
         assert ask(gateway, headers, "/v1/messages").status_code == 200, headers
     both = {**bearer(key), "x-api-key": "sk-ant-of-its-own"}

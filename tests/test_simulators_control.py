@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from .gateway import until
 from .simulators import Simulator
 from .simulators.script import ScriptError, from_text
 
@@ -53,9 +54,30 @@ def test_journal_sees_a_client_that_leaves(sim: Simulator) -> None:
     with httpx.stream("POST", sim.url + CHAT, json=body) as response:
         next(response.iter_bytes())
     chat(sim, "Hello")
-    journal = sim.journal()
+    journal = until("it to notice", lambda: (j := sim.journal()) and j[0]["left"] and j)
     assert [entry["complete"] for entry in journal] == [False, True]
     assert [entry["status"] for entry in journal] == [200, 200]
+    gone, stayed = journal
+    assert 0 <= gone["left"] - gone["at"] < 3
+    assert stayed["left"] is None
+
+
+def test_journal_sees_a_client_leave_before_the_answer(sim: Simulator) -> None:
+    """A client that doesn't wait for a slow answer has left when it went, not when that came."""
+    sim.clear()
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(sim.url + CHAT, json=asked("[[sim:slow 30]]"), timeout=0.2)
+    (entry,) = until("the entry to tell it", lambda: [e for e in sim.journal() if e["left"]])
+    assert 0.2 <= entry["left"] - entry["at"] < 3
+    assert (entry["status"], entry["complete"]) == (None, False)
+
+
+def test_a_cut_is_no_leaving(sim: Simulator) -> None:
+    """A connection that the simulator cuts off was not left by the client."""
+    sim.clear()
+    with pytest.raises(httpx.RemoteProtocolError):
+        chat(sim, "[[sim:cut 0]]")
+    assert [entry["left"] for entry in sim.journal()] == [None]
 
 
 def test_unknown_behaviour_is_refused(sim: Simulator) -> None:
@@ -83,3 +105,10 @@ def test_the_process_ends_with_its_block() -> None:
     assert not short_lived.service_account_file.exists()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/_journal")
+
+
+def test_tool_arguments_as_base64() -> None:
+    """The arguments of a tool may be base64, which no client changes."""
+    behaviour = from_text("[[sim:tool write=b64:eyJwYXRoIjogIltbYV1dIn0=]] [[sim:chunks 3]]")
+    assert behaviour.tool == (("write", {"path": "[[a]]"}),)
+    assert behaviour.chunks == 3

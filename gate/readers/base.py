@@ -9,7 +9,6 @@ import orjson
 
 from ...pricing.usage import Usage
 from ...untyped import mapping
-from .. import errors
 from .transcript import Transcript
 
 Json = Mapping[str, Any]
@@ -24,10 +23,14 @@ class Reading:
     error_type: str | None = None
     error_message: str | None = None
     ended: bool = False
+    begun: bool = True
+    """Whether a stream has brought a piece of its content: until then it can fail as a whole."""
     instead: bytes | None = None
     """A body that the client gets instead of LiteLLM's, which is not what the API defines."""
     content_type: bytes | None = None
     """The content type of `instead`, when it is another one."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """Headers of our own that go with the answer, with names in lower case."""
     measured_here: bool = False
     """Whether `usage` rests on a measure of ours, as the length of a sound file's header."""
 
@@ -35,6 +38,11 @@ class Reading:
     def failed(self) -> bool:
         """Whether the answer carried an error event."""
         return self.error_type is not None
+
+    @property
+    def over(self) -> bool:
+        """Whether a stream has broken off with an error: what follows is no part of it."""
+        return self.error_type is not None and not self.ended
 
 
 class Reader(Protocol):
@@ -55,7 +63,10 @@ class Reader(Protocol):
         ...
 
     def feed(self, piece: bytes) -> bytes:
-        """Read a piece of a stream and return what the client shall get of it."""
+        """Read a piece of a stream and return what the client shall get of it.
+
+        An error event is noted in `reading` and left out, with all that follows it.
+        """
         ...
 
 
@@ -68,10 +79,14 @@ class SseLines:
     def whole(self, piece: bytes) -> bytes:
         """The lines that are complete with this piece; the beginning of the next one waits.
 
-        No client can use half a line, and an error in it could not be cleaned.
+        No client can use half a line, and an error in it could not be cleaned. An event's name
+        waits for the event: it may be an error, which the client gets in another form.
         """
         data = self._rest + piece if self._rest else piece
         end = len(data) if data.endswith(b"\n") else data.rfind(b"\n") + 1
+        last = data.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if data[last : last + 6] == b"event:":
+            end = last
         self._rest = data[end:]
         return data[:end]
 
@@ -83,27 +98,12 @@ class SseLines:
         return [line[5:].strip() for line in lines.split(b"\n") if line[:5] == b"data:"]
 
 
-def cleaned(piece: bytes, payload: bytes, event: Json, error: Json) -> bytes:
-    """The piece with an error event's message in the provider's own words (see `errors.clean`).
-
-    `error` is the object inside `event` that holds the message.
-    """
-    message = error.get("message")
-    if not isinstance(message, str) or errors.clean(message) == message:
-        return piece
-    changed = _with_message(event, error, errors.clean(message))
-    # Not orjson: the event may have halves of characters, see `parse`.
-    return piece.replace(payload, json.dumps(changed, separators=(",", ":")).encode())
-
-
-def _with_message(container: Json, error: Json, message: str) -> dict[str, Any]:
-    changed: dict[str, Any] = dict(container)
-    for name, value in container.items():
-        if value is error:
-            changed[name] = {**error, "message": message}
-        elif isinstance(value, dict):
-            changed[name] = _with_message(mapping(value), error, message)
-    return changed
+def before(piece: bytes, payload: bytes) -> bytes:
+    """What stands in a piece before the event with this payload."""
+    head = piece[: piece.index(payload)]
+    head = head[: head.rfind(b"\n") + 1]
+    name = head.rfind(b"\n", 0, max(len(head) - 1, 0)) + 1
+    return head[:name] if head[name : name + 6] == b"event:" else head
 
 
 def parse(payload: bytes) -> dict[str, Any] | None:

@@ -2,8 +2,8 @@
 
 from ...pricing.usage import Usage
 from ...untyped import mapping, sequence, text
-from .. import errors
-from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
+from .. import error_words
+from .base import Json, Reading, SseLines, before, child, count, parse, tier_of
 from .transcript_chat import ChatTranscript
 
 
@@ -16,7 +16,7 @@ class Chat:
     """
 
     def __init__(self, wants_usage: bool = True) -> None:
-        self.reading = Reading()
+        self.reading = Reading(begun=False)
         self.transcript = ChatTranscript()
         self.wants_usage = wants_usage
         self._lines = SseLines()
@@ -29,6 +29,8 @@ class Chat:
 
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
+        if self.reading.over:
+            return b""
         silent = False
         piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
@@ -40,8 +42,7 @@ class Chat:
                 continue
             if isinstance(event.get("error"), dict):
                 self._error(event["error"])
-                piece = cleaned(piece, payload, event, event["error"])
-                continue
+                return before(piece, payload)
             silent = self._event(event)
         drop = silent and not self.wants_usage
         return b"" if drop and piece.count(b"data:") == 1 else piece
@@ -54,10 +55,12 @@ class Chat:
             for choice in choices:
                 if isinstance(choice, dict):
                     self.transcript.add(choice)
+                    self.reading.begun = self.reading.begun or _says_something(choice)
                     if reason := text(choice.get("finish_reason")):
                         reasons.append(reason)
         if reasons:
             self.reading.finish_reasons = tuple(reasons)
+            self.reading.begun = True
         usage = event.get("usage")
         if usage:
             self.reading.usage = usage_of(mapping(usage), event)
@@ -67,13 +70,19 @@ class Chat:
 
     def _error(self, error: Json) -> None:
         self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")
-        self.reading.error_message = errors.clean(str(error.get("message") or ""))
+        self.reading.error_message = error_words.clean(str(error.get("message") or ""))
 
 
 def _says_nothing(event: Json) -> bool:
     """Whether a chunk has no content: the usage, or Azure's first one with filter results."""
     choices = sequence(event.get("choices"))
     return not any(any(child(choice, "delta").values()) for choice in choices)
+
+
+def _says_something(choice: Json) -> bool:
+    """Whether a choice has more than the role with which streams begin."""
+    delta = child(choice, "delta") or {"text": choice.get("text")}
+    return any(value for name, value in delta.items() if name != "role")
 
 
 def _finish_reasons(body: Json) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 import orjson
 
 from ...pricing.usage import Usage
-from .. import errors
-from .base import Json, Reading, SseLines, child, cleaned, count, parse
+from .. import error_words
+from .base import Json, Reading, SseLines, before, child, count, parse
 from .transcript import Told
 from .transcript_messages import MessagesTranscript
 
@@ -13,7 +13,7 @@ class Messages:
     """Reads a message. Usage comes in two parts: `message_start`, then `message_delta`."""
 
     def __init__(self) -> None:
-        self.reading = Reading()
+        self.reading = Reading(begun=False)
         self.transcript = MessagesTranscript()
         self._usage: dict[str, object] = {}
         self._lines = SseLines()
@@ -26,20 +26,26 @@ class Messages:
 
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
+        if self.reading.over:
+            return b""
         piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
             event = parse(payload)
             if event is not None:
                 self._event(event)
                 if event.get("type") == "error":
-                    piece = cleaned(piece, payload, event, child(event, "error"))
+                    return before(piece, payload)
         return piece
 
     def _event(self, event: Json) -> None:
         kind = event.get("type")
         if kind == "content_block_delta":
+            self.reading.begun = True
             self.transcript.add(event)
         elif kind == "content_block_start":
+            # A thought that isn't shown has no more than a beginning, for minutes.
+            empty = child(event, "content_block").get("type") == "text"
+            self.reading.begun = self.reading.begun or not empty
             self.transcript.begin(event)
         elif kind == "message_start":
             self._merge(child(child(event, "message"), "usage"))
@@ -53,7 +59,7 @@ class Messages:
         elif kind == "error":
             error = child(event, "error")
             self.reading.error_type = str(error.get("type") or "api_error")
-            self.reading.error_message = errors.clean(str(error.get("message") or ""))
+            self.reading.error_message = error_words.clean(str(error.get("message") or ""))
 
     def _merge(self, usage: Json) -> None:
         """Later figures are totals and replace earlier ones, but a missing one erases nothing."""
@@ -101,10 +107,20 @@ class TokenCount:
         if not isinstance(body.get("input_tokens"), int):
             return  # an answer of another shape is no count
         self.counted = count(body, "input_tokens")
-        self.reading.instead = orjson.dumps({"input_tokens": self.counted})
+        self._end(body, {"input_tokens": self.counted})
+
+    def _end(self, body: Json, shown: Json) -> None:
+        """Answer `shown`, and say there and in the row whose count it is (see counting.py)."""
+        estimated = body.get("estimated") is True
+        self.reading.headers = ((b"x-sekisho-token-count", _WHOSE[estimated]),)
+        self.reading.instead = orjson.dumps(shown)
         self.reading.usage = Usage()
+        self.reading.measured_here = estimated
         self.reading.ended = True
 
     def feed(self, piece: bytes) -> bytes:
         """Never streamed."""
         return piece
+
+
+_WHOSE = {False: b"provider", True: b"estimated"}

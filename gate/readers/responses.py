@@ -6,8 +6,8 @@ import orjson
 
 from ...pricing.usage import Usage
 from ...untyped import mapping, sequence
-from .. import errors
-from .base import Json, Reading, SseLines, child, cleaned, count, parse, tier_of
+from .. import error_words
+from .base import Json, Reading, SseLines, before, child, count, parse, tier_of
 from .transcript_responses import ResponsesTranscript
 
 _MODEL = re.compile(rb'"model": ?"[^"]*"')
@@ -21,7 +21,7 @@ class Responses:
     """
 
     def __init__(self, alias: str = "") -> None:
-        self.reading = Reading()
+        self.reading = Reading(begun=False)
         self.transcript = ResponsesTranscript()
         self._alias = alias
         self._lines = SseLines()
@@ -38,6 +38,8 @@ class Responses:
 
     def feed(self, piece: bytes) -> bytes:
         """Read a piece of a stream."""
+        if self.reading.over:
+            return b""
         piece = self._lines.whole(piece)
         for payload in self._lines.payloads(piece):
             event = parse(payload)
@@ -45,26 +47,33 @@ class Responses:
                 continue
             kind = event.get("type")
             if isinstance(kind, str) and kind.endswith(".delta"):
+                self.reading.begun = True
                 self.transcript.delta(kind, event)
-            else:
-                error = self._event(kind, event)
-                piece = self._aliased(cleaned(piece, payload, event, error), event)
+                continue
+            if self._fails(kind, event):
+                return before(piece, payload)
+            piece = self._aliased(piece, event)
         return piece
 
-    def _event(self, kind: object, event: Json) -> Json:
-        """Read an event that is no delta; the error object in it, if it has one."""
+    def _fails(self, kind: object, event: Json) -> bool:
+        """Read an event that is no delta, and tell whether the response has failed with it."""
         if kind in ("response.output_item.added", "response.output_item.done"):
+            # A thought that isn't shown has no more than a beginning, for minutes.
+            empty = child(event, "item").get("type") == "message"
+            self.reading.begun = self.reading.begun or not empty
             self.transcript.item(event, done=kind == "response.output_item.done")
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
             response = child(event, "response")
             self.whole(response)
             self.transcript.end(response)
-            return child(response, "error")
-        elif kind == "error" or (kind is None and "error" in event):
-            error = child(event, "error") or event
-            self._error(error)
-            return error
-        return {}
+            if kind == "response.failed":
+                self.reading.ended = False
+                self._error(child(response, "error"))
+                return True
+        elif kind == "error" or (kind is None and isinstance(event.get("error"), dict)):
+            self._error(child(event, "error") or event)
+            return True
+        return False
 
     def _aliased(self, piece: bytes, event: Json) -> bytes:
         told = child(event, "response").get("model")
@@ -74,7 +83,7 @@ class Responses:
 
     def _error(self, error: Json) -> None:
         self.reading.error_type = str(error.get("code") or error.get("type") or "provider_error")
-        self.reading.error_message = errors.clean(str(error.get("message") or ""))
+        self.reading.error_message = error_words.clean(str(error.get("message") or ""))
 
 
 def usage_of(usage: Json, body: Json) -> Usage | None:

@@ -37,6 +37,7 @@ from ...pricing.units import BY_NAME
 from ...pricing.usage import Usage
 from ...providers.deployment import Deployment
 from .. import estimate
+from . import google
 from .usage import at_most
 from .weight import Weight, weigh
 
@@ -62,6 +63,8 @@ def most(
     """
     if operation == "count_tokens":
         return FREE
+    if operation == "generate_content":
+        asked = google.flat(asked)
     weight = Weight() if operation in ("embeddings", "rerank") else weigh(asked)
     dearest = FREE
     for deployment, price in choices:

@@ -14,6 +14,7 @@ _LIMITS = {
     "chat": ("max_tokens", "max_completion_tokens"),
     "messages": ("max_tokens",),
     "responses": ("max_output_tokens",),
+    "generate_content": ("maxOutputTokens",),
 }
 """Where a client says how long an answer may be. Thinking is part of it everywhere."""
 _OTHER_LIMITS = (
@@ -21,7 +22,10 @@ _OTHER_LIMITS = (
     *("maxTokenCount", "max_gen_len", "max_tokens_to_sample"),
 )
 """Names that LiteLLM passes on as they are: a larger figure there could win."""
-_CHOICES = ("n", "candidate_count", "num_generations", "numberOfImages", "sampleCount")
+_CHOICES = (
+    *("n", "candidate_count", "candidateCount", "num_generations", "numberOfImages"),
+    "sampleCount",
+)
 _MOST_CHOICES = 128  # platform.openai.com, API reference, `n`
 _OUTPUT = 131_072
 OUTPUT_OF_DRAWING = 32_768  # ai.google.dev, "Gemini 3 Pro Image", output token limit
@@ -33,7 +37,7 @@ SYSTEM = 200  # what a model's own template puts in front, as gpt-oss's Harmony 
 
 _RUN_THERE = (
     *("websearch", "webfetch", "googlesearch", "googlemaps", "enterprisewebsearch", "urlcontext"),
-    *("codeexecution", "codeinterpreter", "filesearch", "mcp"),
+    *("codeexecution", "codeinterpreter", "filesearch", "mcp", "retrieval"),
 )
 _USES = 10
 _FOUND = 10_000
@@ -57,7 +61,18 @@ def searches(asked: Mapping[str, Any]) -> int:
     return min(uses, whole(asked.get("max_tool_calls")) or uses, _MOST_USES)
 
 
-def where_to_limit(operation: str, asked: Mapping[str, Any]) -> str | None:
+def limited(operation: str, asked: Mapping[str, Any], tokens: int) -> dict[str, Any]:
+    """The fields that make an answer at most so long, when the client could and hasn't set one."""
+    if operation == "generate_content":
+        settings = mapping(asked.get("generationConfig"))
+        if whole(settings.get("maxOutputTokens")):
+            return {}
+        return {"generationConfig": {**settings, "maxOutputTokens": tokens}}
+    field = _limit_field(operation, asked)
+    return {field: tokens} if field else {}
+
+
+def _limit_field(operation: str, asked: Mapping[str, Any]) -> str | None:
     """The field for the length of an answer, when the client could set one and hasn't."""
     if "generationConfig" in asked or any(whole(asked.get(name)) for name in _OTHER_LIMITS):
         return None

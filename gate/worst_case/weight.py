@@ -4,7 +4,7 @@ Text. A byte counts as a token, an ASCII letter as half a one, four blanks in a 
 string and key of the body as two more, for the quotes, roles and turns around it. A token has at
 least one byte in every tokenizer that falls back to bytes, and words have fewer. Measured with what
 litellm 1.106.2 ships, bytes for each token of o200k_base, cl100k_base, Anthropic's first tokenizer,
-and here (texts like those of tests/test_gate_worst_case_text.py):
+and here (the texts of tests/texts.py):
 
     Python              4.2  4.2  3.8   here 1.6      emoji              2.2  1.5  1.6   here 1.0
     English, Markdown   3.0  3.0  2.8   here 1.5      digits and blanks  1.0  1.0  2.0   here 1.0
@@ -57,7 +57,9 @@ _OTHER_KINDS = (
     *((ending, "sound") for ending in (".mp3", ".wav", ".ogg", ".flac", ".m4a", ".aac")),
 )
 """Gemini and Claude are also sent documents, films and sounds as `image_url` and `file`."""
-_ELSEWHERE = ("previous_response_id", "conversation", "cached_content", "mcp_servers")
+_ELSEWHERE = (
+    *("previous_response_id", "conversation", "cached_content", "cachedContent", "mcp_servers"),
+)
 """Fields that add what isn't in the body: earlier turns, a cache, what other servers answer."""
 
 

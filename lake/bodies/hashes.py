@@ -26,17 +26,22 @@ _WORDS = frozenset(
         "input_fidelity",
         "input_type",
         "language",
+        "mediaResolution",
         "modalities",
+        "mode",
         "model",
         "moderation",
         "output_format",
         "quality",
         "reasoning_effort",
+        "responseMimeType",
+        "responseModalities",
         "response_format",
         "role",
         "service_tier",
         "size",
         "style",
+        "thinkingLevel",
         "summary",
         "timestamp_granularities",
         "tool_choice",
@@ -51,19 +56,25 @@ _OBJECTS = frozenset(
     {
         "audio",
         "context_management",
+        "functionCallingConfig",
+        "generationConfig",
         "output_config",
         "reasoning",
         "response_format",
         "stream_options",
         "text",
         "thinking",
+        "thinkingConfig",
+        "toolConfig",
         "tool_choice",
     }
 )
 _WORD = re.compile(r"[A-Za-z0-9][\w.:/@-]{0,99}", re.ASCII)
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_NAME = re.compile(r"[a-z][A-Za-z0-9_]{0,39}")
 # Of a part: ids, which differ although what was said does not, and proofs of who said it.
-_NOT_SAID = frozenset({"id", "item_id", "signature", "status", "annotations", "logprobs"})
+_NOT_SAID = frozenset(
+    {"id", "item_id", "signature", "thoughtSignature", "status", "annotations", "logprobs"}
+)
 
 
 def told(operation: str, asked: Json | None, answer: Json | None, uploads: Any, key: bytes) -> Json:

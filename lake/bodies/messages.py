@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...untyped import mapping, sequence
-from . import media
+from . import google, media
 from .media import Json
 from .parts import (
     arguments,
@@ -26,7 +26,8 @@ from .parts import (
 _SAID: Mapping[str, tuple[str, ...]] = {
     "chat": ("messages",),
     "messages": ("system", "messages"),
-    "count_tokens": ("system", "messages"),
+    "count_tokens": ("system", "messages", "systemInstruction", "contents"),
+    "generate_content": ("systemInstruction", "contents"),
     "responses": ("instructions", "input"),
     "completions": ("prompt", "suffix"),
     "embeddings": ("input",),
@@ -105,6 +106,8 @@ _READERS: Mapping[str, Callable[[Any], list[Json]]] = {
     "messages": _messages,
     "input": _input,
     "documents": _documents,
+    "systemInstruction": google.system,
+    "contents": google.contents,
 }
 
 
@@ -189,6 +192,8 @@ def answered(operation: str, body: Json) -> list[Json]:
     """The messages of an answer, whole or gathered from a stream."""
     if isinstance(body.get("choices"), list):
         return [_choice(mapping(choice)) for choice in sequence(body["choices"])]
+    if operation == "generate_content":
+        return google.candidates(body)
     if operation == "messages" and "content" in body:
         return [_output(parts(body["content"]), body.get("stop_reason"))]
     if isinstance(body.get("output"), list):

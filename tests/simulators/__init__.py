@@ -57,7 +57,9 @@ class Simulator:
 
     def journal(self) -> list[dict[str, Any]]:
         """Every request received, oldest first: method, path, query, headers, body, status,
-        complete (was the answer delivered to its end?)."""
+        complete (was the answer delivered to its end?), at (when it came, seconds of Unix time),
+        left (when the client went away before the end of the answer; None if it stayed), faults
+        (what the provider takes but nobody should do, in words)."""
         entries: list[dict[str, Any]] = self._call("GET", "/_journal")
         return entries
 

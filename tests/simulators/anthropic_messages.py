@@ -6,11 +6,13 @@ Usage: `input_tokens` excludes cache reads and writes; `output_tokens` includes 
 import json
 from collections.abc import Iterator
 
-from .pretend import SIGNATURE, Json, MalformedError, Prompt, Reply, Tool, Turn, count, unique
+from . import caching
+from .pretend import Json, MalformedError, Prompt, Reply, Tool, Turn, count, sign, unique
 from .shapes import blocks, content, inner, items, need, slices, system
 from .wire import Event, Refusal
 
 STOPS = {"end": "end_turn", "tools": "tool_use", "length": "max_tokens", "filter": "refusal"}
+OVERFLOW = "prompt is too long: 215001 tokens > 200000 maximum"
 ERRORS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -23,7 +25,7 @@ ERRORS = {
 
 
 def read(model: str, body: Json) -> Prompt:
-    """A prompt. Stricter rules of Anthropic's API belong here."""
+    """A prompt. What Anthropic's API refuses beyond its form is in `rules.claude`."""
     need(body, "messages", list, "messages: Field required")
     need(body, "max_tokens", int, "max_tokens: Field required")
     return read_for_counting(model, body)
@@ -41,6 +43,7 @@ def read_for_counting(model: str, body: Json) -> Prompt:
         schema=inner(body, "output_config", "format").get("schema"),
         thinking=inner(body, "thinking").get("type") in ("enabled", "adaptive"),
         stream=bool(body.get("stream")),
+        pieces=list(caching.of_messages(body)),
     )
 
 
@@ -79,7 +82,9 @@ def usage(reply: Reply, output: int | None = None) -> Json:
 def write(prompt: Prompt, reply: Reply) -> Json:
     parts: list[Json] = []
     if reply.thinking:
-        parts.append({"type": "thinking", "thinking": reply.thinking, "signature": SIGNATURE})
+        parts.append(
+            {"type": "thinking", "thinking": reply.thinking, "signature": sign(reply.thinking)}
+        )
     if reply.text:
         parts.append({"type": "text", "text": reply.text})
     parts += [
@@ -121,7 +126,7 @@ def _streamed_blocks(reply: Reply) -> Iterator[tuple[Json, list[Json]]]:
             {"type": "thinking", "thinking": "", "signature": ""},
             [
                 {"type": "thinking_delta", "thinking": reply.thinking},
-                {"type": "signature_delta", "signature": SIGNATURE},
+                {"type": "signature_delta", "signature": sign(reply.thinking)},
             ],
         )
     if reply.pieces:

@@ -4,12 +4,29 @@ The bare forms (`/chat/completions`, `/v1/rerank` ...) are what LiteLLM's `azure
 base is not one of Microsoft's own host names.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from . import anthropic_messages as anthropic
 from . import cohere, openai_chat, openai_media, openai_responses
+from .pretend import Prompt
 from .routes import Route
+from .rules import betas, chat, claude, responses
 from .wire import SSE, SSE_NAMED, Endpoint
+
+
+def _obey_chat(prompt: Prompt, headers: Mapping[str, str]) -> None:
+    chat.obey(prompt.model, prompt.body)
+
+
+def _obey_responses(prompt: Prompt, headers: Mapping[str, str]) -> None:
+    responses.obey(prompt.model, prompt.body)
+
+
+def _obey_claude(prompt: Prompt, headers: Mapping[str, str]) -> None:
+    flags = tuple(betas.listed(headers.get("anthropic-beta", "")))
+    claude.obey("azure", prompt.model, prompt.body, flags)
+
 
 CHAT = Endpoint(
     openai_chat.read,
@@ -18,8 +35,10 @@ CHAT = Endpoint(
     stream=openai_chat.azure_stream,
     fault=openai_chat.fault,
     transport=SSE,
+    rules=_obey_chat,
+    overflow=openai_chat.OVERFLOW,
 )
-FOUNDRY_CHAT = replace(CHAT, stream=openai_chat.stream)
+FOUNDRY_CHAT = replace(CHAT, stream=openai_chat.stream, rules=None)
 RESPONSES = Endpoint(
     openai_responses.read,
     openai_responses.write,
@@ -27,6 +46,8 @@ RESPONSES = Endpoint(
     stream=openai_responses.stream,
     fault=openai_responses.fault,
     transport=SSE_NAMED,
+    rules=_obey_responses,
+    overflow=openai_chat.OVERFLOW_OF_RESPONSES,
 )
 CLAUDE = Endpoint(
     anthropic.read,
@@ -35,6 +56,8 @@ CLAUDE = Endpoint(
     stream=anthropic.stream,
     fault=anthropic.fault,
     transport=SSE_NAMED,
+    rules=_obey_claude,
+    overflow=anthropic.OVERFLOW,
 )
 CLAUDE_COUNT = Endpoint(anthropic.read_for_counting, anthropic.write_count, anthropic.refuse)
 EMBEDDINGS = Endpoint(

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from . import anthropic_messages as anthropic
@@ -11,6 +11,8 @@ from . import bedrock_converse as converse
 from . import bedrock_models as models
 from .pretend import Json, MalformedError, Prompt, Reply, count
 from .routes import Route
+from .rules import claude
+from .rules import converse as converse_rules
 from .shapes import need
 from .wire import AWS, AWS_CHUNKS, Endpoint, Event
 
@@ -37,7 +39,19 @@ def _stream_claude(prompt: Prompt, reply: Reply) -> Iterator[Event]:
         yield event
 
 
+def _obey_claude(prompt: Prompt, headers: Mapping[str, str]) -> None:
+    flags = tuple(prompt.body.get("anthropic_beta") or ())
+    claude.obey("bedrock", prompt.model, prompt.body, flags)
+
+
+def _obey_converse(prompt: Prompt, headers: Mapping[str, str]) -> None:
+    converse_rules.obey(prompt.model, prompt.body)
+
+
 def _read_count(model: str, body: Json) -> Prompt:
+    """Counting takes the id of a foundation model of Anthropic's, not that of a profile."""
+    if not model.startswith("anthropic."):
+        raise MalformedError("The provided model doesn't support counting tokens.")
     given = need(body, "input", dict, "input: member must not be null")
     if "converse" in given:
         return converse.read(model, given["converse"])
@@ -58,6 +72,8 @@ CONVERSE = Endpoint(
     stream=converse.stream,
     fault=converse.fault,
     transport=AWS,
+    rules=_obey_converse,
+    overflow=converse.OVERFLOW,
 )
 CLAUDE = Endpoint(
     _read_claude,
@@ -67,6 +83,8 @@ CLAUDE = Endpoint(
     fault=converse.fault,
     transport=AWS_CHUNKS,
     headers=models.counts,
+    rules=_obey_claude,
+    overflow=anthropic.OVERFLOW,
 )
 COUNT = Endpoint(_read_count, _write_count, converse.refuse)
 RERANK = Endpoint(models.read_rerank, models.write_rerank, converse.refuse)

@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from .pretend import SIGNATURE, Json, MalformedError, Prompt, Reply, Tool, Turn
+from . import caching
+from .pretend import Json, MalformedError, Prompt, Reply, Tool, Turn, sign
 from .shapes import content, inner, items, need, slices, system
 from .wire import Event, Refusal
 
@@ -18,6 +19,7 @@ STOPS = {
     "length": "max_tokens",
     "filter": "content_filtered",
 }
+OVERFLOW = "Input is too long for requested model."
 ERRORS = {
     400: "ValidationException",
     403: "AccessDeniedException",
@@ -30,7 +32,7 @@ ERRORS = {
 
 
 def read(model: str, body: Json) -> Prompt:
-    """A prompt. Stricter rules of Converse belong here."""
+    """A prompt. What Converse refuses beyond its form is in `rules.converse`."""
     messages = need(body, "messages", list, "The value at messages can't be empty.")
     config = inner(body, "toolConfig")
     choice = inner(config, "toolChoice")
@@ -44,6 +46,7 @@ def read(model: str, body: Json) -> Prompt:
         schema=_schema(body),
         thinking=_thinking(inner(body, "additionalModelRequestFields")),
         tier=inner(body, "serviceTier").get("type"),
+        pieces=list(caching.of_converse(body)),
     )
 
 
@@ -101,7 +104,7 @@ def _end(reply: Reply) -> Json:
 def write(prompt: Prompt, reply: Reply) -> Json:
     parts: list[Json] = []
     if reply.thinking:
-        thought = {"text": reply.thinking, "signature": SIGNATURE}
+        thought = {"text": reply.thinking, "signature": sign(reply.thinking)}
         parts.append({"reasoningContent": {"reasoningText": thought}})
     if reply.text:
         parts.append({"text": reply.text})
@@ -129,7 +132,7 @@ def stream(prompt: Prompt, reply: Reply) -> Iterator[Event]:
 def _streamed_blocks(reply: Reply) -> Iterator[tuple[Json, list[Json]]]:
     """Only tool blocks are announced by a contentBlockStart."""
     if reply.thinking:
-        thoughts = [{"text": reply.thinking}, {"signature": SIGNATURE}]
+        thoughts = [{"text": reply.thinking}, {"signature": sign(reply.thinking)}]
         yield {}, [{"reasoningContent": thought} for thought in thoughts]
     if reply.pieces:
         yield {}, [{"text": piece} for piece in reply.pieces]

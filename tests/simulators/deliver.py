@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ class Connection:
         self._send = send
         # uvicorn hands out a bound method of the request's cycle, which holds the socket.
         self._cycle: Any = getattr(receive, "__self__")  # noqa: B009
+        self._receive = receive
+        self._was_cut = False
 
     @property
     def gone(self) -> bool:
@@ -29,7 +32,22 @@ class Connection:
 
     def cut(self) -> None:
         """Close the socket once what was written is out, without ending the response."""
+        self._was_cut = True
         self._cycle.transport.close()
+
+    async def watch(self, entry: Json) -> None:
+        """Note in `entry` when the client leaves before it has the whole answer.
+
+        To be started when the body has been read: what is received after it is the end.
+        """
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.note(entry)
+
+    def note(self, entry: Json) -> None:
+        """The client has left, if it has."""
+        if self.gone and not self._was_cut and entry["left"] is None:
+            entry["left"] = time.time()
 
     async def start(self, status: int, headers: Mapping[str, str]) -> None:
         common = {"x-request-id": unique("req"), "x-amzn-requestid": unique("req")}
@@ -49,7 +67,7 @@ async def deliver(
     broken = behaviour.midstream is not None and not streaming
     if behaviour.cut == 0:
         connection.cut()
-    elif behaviour.status >= 400 or broken:
+    elif behaviour.status >= 400 or behaviour.overflow or broken:
         await refuse(connection, _refusal(endpoint, behaviour, broken), entry)
     else:
         await _answer(connection, endpoint, prompt, behaviour, entry)
@@ -78,6 +96,8 @@ async def refuse(connection: Connection, refusal: Refusal, entry: Json) -> None:
 
 
 def _refusal(endpoint: Endpoint, behaviour: Behaviour, broken: bool) -> Refusal:
+    if behaviour.overflow:
+        return endpoint.refuse(400, endpoint.overflow)
     status = 500 if broken else behaviour.status
     text = behaviour.message or MESSAGES.get(status, f"Simulated error {status}.")
     refusal = endpoint.refuse(status, text)

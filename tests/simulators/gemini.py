@@ -12,7 +12,6 @@ from typing import Any
 
 from . import media
 from .pretend import (
-    SIGNATURE,
     Json,
     MalformedError,
     Prompt,
@@ -20,11 +19,13 @@ from .pretend import (
     Tool,
     Turn,
     count,
+    sign,
 )
 from .shapes import content, inner, items, need, system
 from .wire import Event, Refusal
 
 STOPS = {"end": "STOP", "tools": "STOP", "length": "MAX_TOKENS", "filter": "SAFETY"}
+OVERFLOW = "The input token count (1215001) exceeds the maximum number of tokens allowed (1048576)."
 ERRORS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -54,7 +55,7 @@ def _camel(value: Json | list[Any] | str | float | None) -> Any:
 
 
 def read(model: str, raw: Json) -> Prompt:
-    """A prompt. Stricter rules of Gemini belong here."""
+    """A prompt. What Gemini refuses beyond its form is in `rules.gemini`."""
     body = camel(raw)
     if isinstance(body.get("contents"), dict):
         body["contents"] = [body["contents"]]  # Google's JSON takes one element for a list of one
@@ -169,7 +170,7 @@ def _parts(prompt: Prompt, reply: Reply) -> list[Json]:
         parts.append(_inline_part("image/png", media.PNG))
     for index, call in enumerate(reply.calls):
         part: Json = {"functionCall": {"name": call.name, "args": call.arguments}}
-        parts.append(part | ({"thoughtSignature": SIGNATURE} if index == 0 else {}))
+        parts.append(part | ({"thoughtSignature": sign(call.name)} if index == 0 else {}))
     return parts
 
 

@@ -14,11 +14,19 @@ from .wire import Event, Refusal
 
 STOPS = {"end": "stop", "tools": "tool_calls", "length": "length", "filter": "content_filter"}
 ROLES = {"user": "user", "assistant": "assistant", "tool": "tool", "function": "tool"}
+OVERFLOW = (
+    "This model's maximum context length is 128000 tokens. However, your messages resulted in"
+    " 215001 tokens. Please reduce the length of the messages."
+)
+OVERFLOW_OF_RESPONSES = (
+    "Your input exceeds the context window of this model. Please adjust your input and try again."
+)
+OVERFLOWS = {OVERFLOW: "messages", OVERFLOW_OF_RESPONSES: "input"}
 SAFE = {"hate": {"filtered": False, "severity": "safe"}}
 
 
 def read(model: str, body: Json) -> Prompt:
-    """A prompt. Stricter rules of the OpenAI API belong here."""
+    """A prompt. What the API refuses beyond its form is in `rules.chat`."""
     messages = need(body, "messages", list, "Missing required parameter: 'messages'.")
     choice: str | Json | None = body.get("tool_choice")
     functions = [inner(tool, "function") for tool in items(body, "tools") if "function" in tool]
@@ -148,6 +156,8 @@ def refuse(status: int, message: str) -> Refusal:
         return Refusal(status, {"error": {"code": code, "message": message}})
     kind = "invalid_request_error" if status < 500 else "server_error"
     error = {"message": message, "type": kind, "param": None, "code": None}
+    if message in OVERFLOWS:
+        error |= {"param": OVERFLOWS[message], "code": "context_length_exceeded"}
     return Refusal(status, {"error": error})
 
 

@@ -7,13 +7,14 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 
-from .pretend import Json, MalformedError, Prompt, Reply, Tool, Turn, unique
+from .pretend import Json, MalformedError, Prompt, Reply, Tool, Turn, sign, unique
+from .rules.responses import ENCRYPTED
 from .shapes import content, inner, items, slices, system
 from .wire import Event
 
 
 def read(model: str, body: Json) -> Prompt:
-    """A prompt. Stricter rules of the Responses API belong here."""
+    """A prompt. What the API refuses beyond its form is in `rules.responses`."""
     if not body.get("input"):
         raise MalformedError("Missing required parameter: 'input'.")
     choice: str | Json | None = body.get("tool_choice")
@@ -90,24 +91,26 @@ def _status(reply: Reply) -> str:
     return "incomplete" if reply.stop in ("length", "filter") else "completed"
 
 
-def _items(reply: Reply) -> list[Json]:
-    items: list[Json] = []
+def _output(prompt: Prompt, reply: Reply) -> list[Json]:
+    output: list[Json] = []
     if reply.thinking:
-        summary = [{"type": "summary_text", "text": reply.thinking}]
-        items.append({"type": "reasoning", "id": unique("rs"), "summary": summary})
+        output.append({"type": "reasoning", "id": unique("rs")})
+        output[-1]["summary"] = [{"type": "summary_text", "text": reply.thinking}]
+        if ENCRYPTED in (prompt.body.get("include") or ()):
+            output[-1]["encrypted_content"] = sign(reply.thinking)
     if reply.text:
         text: Json = {"type": "output_text", "text": reply.text, "annotations": [], "logprobs": []}
-        items.append({"type": "message", "id": unique("msg"), "role": "assistant"})
-        items[-1] |= {"status": "completed", "content": [text]}
+        output.append({"type": "message", "id": unique("msg"), "role": "assistant"})
+        output[-1] |= {"status": "completed", "content": [text]}
     for call in reply.calls:
         named = {"type": "function_call", "id": unique("fc"), "call_id": call.id}
         arguments = json.dumps(call.arguments)
-        items.append(named | {"name": call.name, "arguments": arguments, "status": "completed"})
-    return items
+        output.append(named | {"name": call.name, "arguments": arguments, "status": "completed"})
+    return output
 
 
 def write(prompt: Prompt, reply: Reply) -> Json:
-    return _response(prompt, reply, _status(reply), _items(reply))
+    return _response(prompt, reply, _status(reply), _output(prompt, reply))
 
 
 def stream(prompt: Prompt, reply: Reply) -> Iterator[Event]:
@@ -120,7 +123,7 @@ def stream(prompt: Prompt, reply: Reply) -> Iterator[Event]:
     opened = _response(prompt, reply, "in_progress", [])
     yield event("created", response=opened)
     yield event("in_progress", response=opened)
-    output = _items(reply)
+    output = _output(prompt, reply)
     for index, item in enumerate(output):
         place = {"output_index": index, "item_id": item["id"]}
         empty: Json = {"content": [], "arguments": "", "summary": []}

@@ -10,6 +10,8 @@ Deterministic usage, unless a `usage` directive says otherwise:
 reasoning included. Each provider's file turns this into the provider's own fields and sums.
 """
 
+import base64
+import hashlib
 import itertools
 import json
 import time
@@ -23,7 +25,6 @@ Json = dict[str, Any]
 
 TEXT = "This is a simulated answer."
 THINKING = "Let me think."
-SIGNATURE = "c2ltdWxhdGVkLXNpZ25hdHVyZQ=="
 TOOL_CALL_TOKENS = 10
 
 _numbers = itertools.count(1)
@@ -46,6 +47,15 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A block of a prompt: what it is, its characters that count, and a marker after it."""
+
+    content: str
+    characters: int
+    marker: str | None = None  # time to live: "5m" or "1h"
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What a request asks for, whatever its dialect."""
 
@@ -60,7 +70,8 @@ class Prompt:
     tier: str | None = None  # of service: priority, flex ...; None was not asked for
     base_usage: Mapping[str, int] = field(
         default_factory=dict[str, int]
-    )  # media, counted by the dialect
+    )  # media, counted by the dialect; tokens that a cache had
+    pieces: Sequence["Piece"] = ()  # in the order in which a prompt cache's prefixes grow
 
     @property
     def text(self) -> str:
@@ -143,6 +154,24 @@ def answer(prompt: Prompt, behaviour: Behaviour) -> Reply:
         stop=behaviour.stop or ("tools" if calls else "end"),
         tier=behaviour.tier or prompt.tier,
     )
+
+
+def sign(text: str) -> str:
+    """The signature of a thought, base64: it fits this text and an empty one, no other."""
+    return base64.b64encode(f"simulated {_digest(text)}".encode()).decode()
+
+
+def signed(text: str, signature: str) -> bool:
+    """Whether `signature` was made by `sign` for `text`, which may have been left out."""
+    try:
+        made = base64.b64decode(signature, validate=True).decode()
+    except ValueError:
+        return False
+    return made.startswith("simulated ") and (not text or made.endswith(_digest(text)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def count(text: str) -> int:

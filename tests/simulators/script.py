@@ -4,13 +4,16 @@ A directive stands in the text of the last user turn (or in the raw bytes of an 
 client can carry it unchanged::
 
     [[sim:status 429 retry_after=2 message="slow down"]]   a native error
+    [[sim:status 429 times=1]]              only for the first so many requests with these words
+    [[sim:overflow]]                        the native error for a prompt that is too long
     [[sim:slow 2.0]]                        wait so many seconds before the answer begins
     [[sim:cut 3]]                           close the connection after 3 content chunks (0: at once)
     [[sim:midstream 3]]                     a native error event after 3 content chunks
     [[sim:usage input=100 output=10 cache_read=20 cache_write_5m=30 reasoning=4]]
     [[sim:text Any words]]                  the answer's text
     [[sim:chunks 50 delay=0.01]]            50 words, each its own chunk, seconds between them
-    [[sim:tool get_weather={"city": "Kyoto"}]]   call this tool (may be repeated)
+    [[sim:tool get_weather={"city": "Kyoto"}]]   call this tool (may be repeated); `=b64:...` has
+                                            the JSON as base64, for clients that change quotes
     [[sim:tools 2]]                         call two of the offered tools, in their order
     [[sim:stop length]]                     stop reason: length or filter
     [[sim:tier flex]]                       served as priority or flex (default: as asked)
@@ -19,6 +22,7 @@ The same words are the keys of a queued behaviour: ``{"status": 429, "retry_afte
 behaviour replaces the directives of the request that takes it; ``{}`` asks for a normal answer.
 """
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -52,6 +56,8 @@ class Behaviour:
     """How to answer one request. The default is a short, successful, deterministic answer."""
 
     status: int = 200
+    times: int | None = None  # None: always
+    overflow: bool = False
     retry_after: float | None = None  # seconds
     message: str | None = None
     slow: float = 0.0  # seconds
@@ -96,6 +102,8 @@ def _tool(rest: str) -> tuple[str, Any]:
     """`name={json}`: read by a JSON decoder, since the arguments may hold `]]` themselves."""
     name, _, arguments = rest.partition("=")
     try:
+        if arguments.startswith("b64:"):
+            arguments = base64.b64decode(arguments[4:].split("]]", 1)[0]).decode()
         return name, json.JSONDecoder().raw_decode(arguments)[0]
     except ValueError as error:
         raise ScriptError(f"the tool directive for {name!r} has no JSON arguments") from error
@@ -106,6 +114,8 @@ def _directive(name: str, rest: str) -> dict[str, Any]:
         return {"text": rest}
     pairs = {key: _value(raw) for key, raw in _PAIR.findall(rest)}
     words = _PAIR.sub("", rest).split()
+    if name == "overflow":
+        return {"overflow": True}
     if name == "usage":
         return {"usage": pairs}
     return {name: _value(words[0]) if words else None, **pairs}

@@ -4,9 +4,11 @@
 `POST /_script` queues a list of behaviours for the next requests (see `script`).
 """
 
+import asyncio
 import re
+import time
 import traceback
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from . import azure, bedrock, script, vertex
+from .caching import Cache
 from .deliver import Connection, deliver, refuse
 from .pretend import Json, MalformedError, Prompt
 from .routes import Found, find
@@ -32,6 +35,8 @@ class App:
     def __init__(self) -> None:
         self.journal: deque[Json] = deque(maxlen=JOURNAL_LENGTH)
         self.queue: deque[Behaviour] = deque()
+        self.cache = Cache()
+        self.tried: Counter[str] = Counter()  # requests with a behaviour that ends
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +52,7 @@ class App:
         try:
             await self._serve(request, connection)
         except ClientDisconnect:
-            pass  # left while sending its body: not complete in the journal
+            pass  # left while sending its body: `_serve` has noted it
         except Exception:
             traceback.print_exc()  # a mistake of the simulator: uvicorn answers 500, we say why
             raise
@@ -59,6 +64,7 @@ class App:
             case "DELETE", "/_journal":
                 self.journal.clear()
                 self.queue.clear()
+                self.tried.clear()
             case "POST", "/_script":
                 try:
                     self.queue.extend([script.from_mapping(raw) for raw in await request.json()])
@@ -77,9 +83,11 @@ class App:
             await refuse(connection, Refusal(404, {"error": {"message": text}}), entry)
             return
         try:
-            body = await _body(request)
+            body = await _read(request, entry)
             entry["body"] = _shown(body)
             prompt = found.endpoint.read(found.model, body)
+            if found.endpoint.rules:
+                found.endpoint.rules(prompt, request.headers)
             behaviour = self._behaviour(found, prompt)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # Whatever shape trips the reader is malformed to the provider, too.
@@ -87,13 +95,28 @@ class App:
             text = str(error) if known else f"Malformed input request: {error!r}"
             await refuse(connection, found.endpoint.refuse(400, text), entry)
             return
+        if found.endpoint.complaint:
+            entry["faults"].append(found.endpoint.complaint)
         prompt = replace(prompt, stream=found.stream or prompt.stream)
-        await deliver(connection, found.endpoint, prompt, behaviour, entry)
+        if behaviour.status < 400 and not (behaviour.overflow or behaviour.usage):
+            prompt = replace(prompt, base_usage={**prompt.base_usage, **self.cache.used(prompt)})
+        watch = asyncio.create_task(connection.watch(entry))
+        try:
+            await deliver(connection, found.endpoint, prompt, behaviour, entry)
+        finally:
+            watch.cancel()
+            connection.note(entry)
 
     def _behaviour(self, found: Found, prompt: Prompt) -> Behaviour:
         if self.queue and found.endpoint is not vertex.TOKEN:
             return self.queue.popleft()
-        return script.from_text("".join(prompt.fresh("user")))
+        words = "".join(prompt.fresh("user"))
+        behaviour = script.from_text(words)
+        if behaviour.times is not None:
+            self.tried[words] += 1
+            if self.tried[words] > behaviour.times:
+                return replace(behaviour, status=200, overflow=False)
+        return behaviour
 
 
 def _find(request: Request) -> Found | None:
@@ -116,6 +139,9 @@ def _entry(request: Request) -> Json:
         "body": None,
         "status": None,
         "complete": False,
+        "at": time.time(),
+        "left": None,
+        "faults": [],
     }
 
 
@@ -123,6 +149,14 @@ def _scheme(secret: str) -> str:
     """What kind of secret came, not the secret: `Bearer <hidden>`, `AWS4-HMAC-SHA256 <hidden>`."""
     scheme = re.match(r"(Bearer|Basic|AWS4-HMAC-SHA256) ", secret)
     return f"{scheme[0] if scheme else ''}<hidden>"
+
+
+async def _read(request: Request, entry: Json) -> Json:
+    try:
+        return await _body(request)
+    except ClientDisconnect:
+        entry["left"] = time.time()
+        raise
 
 
 async def _body(request: Request) -> Json:

@@ -64,8 +64,10 @@ class Transport:
 class Endpoint:
     """The one interface of every simulated API.
 
-    `read` raises `Malformed`; it is the place for a provider's stricter rules, too. `fault` is the
-    error event in the middle of a stream.
+    `read` raises `MalformedError` for what has not the API's form, `rules` for what the provider
+    refuses all the same (see `rules/`; it gets the headers, too). `fault` is the error event in the
+    middle of a stream, `overflow` what is said of a prompt that is too long. `complaint` goes into
+    the journal's `faults`: the provider takes such a call, but nobody should make it.
     """
 
     read: Callable[[str, Json], Prompt]
@@ -75,6 +77,9 @@ class Endpoint:
     fault: Callable[[str], Event] | None = None
     transport: Transport | None = None
     headers: Callable[[Prompt, Reply], Mapping[str, str]] | None = None
+    rules: Callable[[Prompt, Mapping[str, str]], None] | None = None
+    overflow: str = "The input is too long."
+    complaint: str | None = None
 
 
 def _named(events: Iterable[Event]) -> Framed:

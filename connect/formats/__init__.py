@@ -1,0 +1,1 @@
+"""Settings files that people edit too: a value is set or taken out, every other byte stays."""

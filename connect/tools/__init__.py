@@ -1,0 +1,1 @@
+"""One module for each client: from a `Target` to a `Plan`."""

@@ -174,17 +174,18 @@ class Gate:
             alias = surface.model_name(exchange.path) or ""
             asked, as_sent = google.read(asked, alias, exchange.route.streams), None
         exchange.asked = asked
-        exchange.content = self.cleaner.logged(asked, as_sent)
-        cleaned = self.cleaner.body(asked, who)
+        harmless = self.cleaner.harmless(asked)
+        is_all = len(harmless) == len(asked)
+        exchange.content = as_sent if as_sent is not None and is_all else harmless
         self._choose_model(exchange)
-        return Admitted({**cleaned, "model": exchange.alias})
+        return Admitted({**clean.body(harmless, who), "model": exchange.alias})
 
     async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> Admitted:
         form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
         asked = form.values()
         exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
         exchange.asked = asked
-        exchange.content, exchange.files = self.cleaner.logged(asked), form.files
+        exchange.content, exchange.files = self.cleaner.harmless(asked), form.files
         form.check_model()
         self._choose_model(exchange)
         changed = {**dict.fromkeys(clean.USER_FIELDS, who), "model": exchange.alias or ""}

@@ -234,28 +234,24 @@ class Cleaner:
         """
         return not self.steers(field) and field.partition("[")[0] not in _NO_TEXT_FIELDS
 
-    def logged(
-        self, fields: Mapping[str, Any], content: bytes | None = None
-    ) -> bytes | Mapping[str, Any]:
-        """What the log may have of a request: the JSON that came, or, when it has steering fields,
-        which may be another's keys and passwords, its other fields.
-        """
-        kept = {name: value for name, value in fields.items() if not self.steers(name)}
-        return content if content is not None and len(kept) == len(fields) else kept
+    def harmless(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that steer nothing. The log has no others: they may be another's passwords."""
+        return {name: value for name, value in fields.items() if not self.steers(name)}
 
-    def body(self, fields: Mapping[str, Any], user_hash: str) -> dict[str, Any]:
-        """The body without steering fields, and with `user_hash` for whoever it names as user.
 
-        `metadata` keeps nothing but `user_id`: LiteLLM reads tags, spend logs, guardrails and
-        trace ids from any other key there. The provider gets a stable hash, never an e-mail.
-        """
-        kept = {name: value for name, value in fields.items() if not self.steers(name)}
-        if mapping(kept.pop("metadata", None)).get("user_id"):
-            kept["metadata"] = {"user_id": user_hash}
-        for name in USER_FIELDS:
-            if kept.get(name):
-                kept[name] = user_hash
-        return kept
+def body(harmless: Mapping[str, Any], user_hash: str) -> dict[str, Any]:
+    """Harmless fields as LiteLLM gets them, with `user_hash` for whoever they name as user.
+
+    `metadata` keeps nothing but `user_id`: LiteLLM reads tags, spend logs, guardrails and trace ids
+    from any other key there. The provider gets a stable hash, never an e-mail.
+    """
+    kept = dict(harmless)
+    if mapping(kept.pop("metadata", None)).get("user_id"):
+        kept["metadata"] = {"user_id": user_hash}
+    for name in USER_FIELDS:
+        if kept.get(name):
+            kept[name] = user_hash
+    return kept
 
 
 def request_headers(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -26,8 +26,6 @@ _HASH = 10
 _TAKEN = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]*")
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
 
-Rename = Callable[[str], str]
-
 
 def apply(call: Call) -> None:
     """Every API; a request without tools has no names."""

@@ -56,21 +56,42 @@ def load_lines(
 
     Raises duckdb.Error for a bad line.
     """
-    described = ", ".join(f"{column.name} {column.type}" for column in columns)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({described})")
-    schema = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
-    selected = ", ".join(column.name for column in columns)
+    create(connection, table, columns)
     with TemporaryDirectory(prefix="sekisho-") as work:
         file = Path(work) / "lines.jsonl"
         longest = _write(file, lines)
-        if not longest:
-            return
-        connection.execute(
-            f"INSERT INTO {table} SELECT {selected} FROM read_json(?, "  # noqa: S608 - own names
-            f"format = 'newline_delimited', columns = {{{schema}}}, "
-            f"maximum_object_size = {max(_LEAST_BUFFER, longest) + 1})",
-            [str(file)],
-        )
+        if longest:
+            insert(connection, table, file, columns, longest)
+
+
+def create(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[Column] = COLUMNS
+) -> None:
+    """Make an empty temporary table of these columns, in the place of one that is there."""
+    described = ", ".join(f"{column.name} {column.type}" for column in columns)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({described})")
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    file: Path,
+    columns: Sequence[Column],
+    longest: int,
+) -> int:
+    """Add a file's lines of JSON to a table; how many. `longest` is that of a line, in bytes.
+
+    Raises duckdb.Error for a bad line.
+    """
+    schema = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
+    names = ", ".join(column.name for column in columns)
+    found = connection.execute(
+        f"INSERT INTO {table} SELECT {names} FROM read_json(?, "  # noqa: S608 - own names
+        f"format = 'newline_delimited', columns = {{{schema}}}, "
+        f"maximum_object_size = {max(_LEAST_BUFFER, longest) + 1})",
+        [str(file)],
+    ).fetchone()
+    return int(found[0]) if found else 0
 
 
 def _write(file: Path, lines: Iterable[bytes]) -> int:
@@ -90,6 +111,14 @@ def quoted(path: Path) -> str:
 
 def parquet(files: Sequence[Path]) -> tuple[str, list[str]]:
     """SQL that reads these files, and its parameter; older files may lack newer columns."""
-    # DuckDB takes each name for a pattern: what is special in it goes into brackets.
-    names = [re.sub(r"([*?\[])", r"[\1]", str(file)) for file in files]
-    return "read_parquet(?, union_by_name = true)", names
+    return "read_parquet(?, union_by_name = true)", list(map(_plain, files))
+
+
+def listed(files: Iterable[Path]) -> str:
+    """A list of files in SQL, for statements that take no parameters."""
+    return f"[{', '.join(quoted(Path(_plain(file))) for file in files)}]"
+
+
+def _plain(file: Path) -> str:
+    """A file's name as DuckDB finds it: it takes it for a pattern; what is special is bracketed."""
+    return re.sub(r"([*?\[])", r"[\1]", str(file))

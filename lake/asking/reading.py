@@ -152,9 +152,9 @@ def _make_view(
     """
     sources = [f"SELECT * FROM {also}"]  # noqa: S608 - own names
     if files:
-        names = ", ".join(engine.quoted(Path(name)) for name in engine.parquet(files)[1])
         sources.append(
-            f'SELECT *, filename AS "$path", {_DAY} AS dt FROM read_parquet([{names}], '  # noqa: S608
+            f'SELECT *, filename AS "$path", {_DAY} AS dt '  # noqa: S608 - own names
+            f"FROM read_parquet({engine.listed(files)}, "
             "union_by_name = true, hive_partitioning = false, filename = true)"
         )
     columns = ", ".join(column.name for column in described)

@@ -29,7 +29,6 @@ _CHUNK_BYTES = 2 << 20
 _MEMORY = "96MB"
 _MEMORY_ALONE = "160MB"  # where nothing can overflow to a disk, because it is full
 _ROW_GROUP_BYTES = 4 << 20
-_LEAST_BUFFER = 1 << 20
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
 _IS_RECORD = "request_id IS NOT NULL AND start_time IS NOT NULL AND status IS NOT NULL"
 
@@ -115,8 +114,7 @@ class Writer:
         }
         with duckdb.connect(":memory:", config=config) as connection:
             connection.execute(engine.QUIET)
-            described = ", ".join(f"{column.name} {column.type}" for column in columns)
-            connection.execute(f"CREATE TEMP TABLE rows ({described})")
+            engine.create(connection, "rows", columns)
             yield connection
 
     def _write(
@@ -228,18 +226,11 @@ def _load(
     """Add lines of JSON to a table, all or none: False when there is a bad one among them."""
     if not lines:
         return True
-    schema = ", ".join(f"'{column.name}': '{column.type}'" for column in columns)
-    names = ", ".join(column.name for column in columns)
     with scratch.lines(lines) as file:
         connection.execute("BEGIN")
         try:
-            found = connection.execute(
-                f"INSERT INTO {table} SELECT {names} FROM read_json(?, "  # noqa: S608 - own names
-                f"format = 'newline_delimited', columns = {{{schema}}}, "
-                f"maximum_object_size = {max(_LEAST_BUFFER, *map(len, lines)) + 1})",
-                [str(file)],
-            ).fetchone()
-            good = found == (len(lines),) and (not condition or _all(connection, table, condition))
+            found = engine.insert(connection, table, file, columns, max(map(len, lines)))
+            good = found == len(lines) and (not condition or _all(connection, table, condition))
         except (duckdb.DataError, duckdb.ProgrammingError):
             connection.execute("ROLLBACK")
             return False

@@ -6,7 +6,6 @@ nothing that anybody reads has been touched.
 """
 
 import contextlib
-import re
 import shutil
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -170,7 +169,8 @@ def open_rows(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> t
 
 def _by_columns(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> list[list[Path]]:
     """The files in groups of the same columns: then DuckDB need not keep all of them open."""
-    sql = f"SELECT file_name, list_sort(list(name)) FROM parquet_schema({_names(files)}) GROUP BY 1"  # noqa: S608
+    listed = engine.listed(files)
+    sql = f"SELECT file_name, list_sort(list(name)) FROM parquet_schema({listed}) GROUP BY 1"  # noqa: S608
     found = connection.execute(sql).fetchall()
     columns = {name: tuple(columns) for name, columns in found}
     groups: dict[tuple[str, ...], list[Path]] = {}
@@ -198,13 +198,7 @@ def _column(name: str, kind: str, present: bool) -> str:
 
 def read(files: Sequence[Path]) -> str:
     """SQL that reads files of the same columns, with the name of each row's file in one more."""
-    return f"read_parquet({_names(files)}, hive_partitioning = false, filename = '{_FILE}')"
-
-
-def _names(files: Sequence[Path]) -> str:
-    # DuckDB takes each name for a pattern: what is special in it goes into brackets.
-    names = [engine.quoted(Path(re.sub(r"([*?\[])", r"[\1]", str(file)))) for file in files]
-    return f"[{', '.join(names)}]"
+    return f"read_parquet({engine.listed(files)}, hive_partitioning = false, filename = '{_FILE}')"
 
 
 def count(connection: duckdb.DuckDBPyConnection, source: str = "found") -> Counted:
@@ -249,7 +243,7 @@ def _copy_in_slices(connection: duckdb.DuckDBPyConnection, target: Path, source:
         sql = f"SELECT * FROM {source} WHERE {begin} AND {end} ORDER BY start_time"  # noqa: S608
         copy(connection, sql, slices[-1])
     connection.execute("SET preserve_insertion_order = true")
-    copy(connection, f"SELECT * FROM read_parquet({_names(slices)})", target)  # noqa: S608
+    copy(connection, f"SELECT * FROM read_parquet({engine.listed(slices)})", target)  # noqa: S608
     for one in slices:
         one.unlink()
 

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Type checkers don't follow setuptools' editable install; this folder shows them the package.
 TYPES := $(VENV)/types
 
-.PHONY: run test check pytest test-outage test-kill test-spark test-clients format docs lock bench clean
+.PHONY: run test check pytest test-outage test-kill test-spark test-clients test-openwebui format docs lock bench clean
 
 run: $(VENV)/installed  ## The gateway with the demo model, a key, and a curl to try.
 	$(BIN)/sekisho up --demo
@@ -19,7 +19,7 @@ check: $(VENV)/installed  ## Linter, formatter and type checkers.
 	$(BIN)/pyright
 
 pytest: $(VENV)/installed
-	$(BIN)/python -m pytest -m 'not serial and not long' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not serial and not long and not openwebui' --numprocesses 2 --dist loadfile
 	$(BIN)/python -m pytest -m 'serial and not long'
 
 test-outage: $(VENV)/installed  ## Outages and crashes at their full length, half an hour.
@@ -33,6 +33,10 @@ test-spark: $(VENV)/spark/installed  ## The tables and reports in Spark, which n
 
 test-clients: $(VENV)/installed  ## Every client on every route, into docs/clients.md; needs npm; half an hour.
 	$(BIN)/python -u -m tests.clients --docs
+
+test-openwebui: $(VENV)/installed  ## The real Open WebUI and Chromium; installs 3 GB once; minutes.
+	$(BIN)/python -m tests.openwebui.installation
+	$(BIN)/python -m pytest -m openwebui tests/openwebui
 
 format: $(VENV)/installed  ## Sort imports and lay out the code.
 	$(BIN)/ruff check --fix .

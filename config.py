@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from . import fallbacks, settings
+from . import fallbacks, mcp_servers, settings
 from .providers.deployment import Deployment, Skipped
 from .settings import Settings
 from .untyped import mapping, sequence
@@ -36,6 +36,7 @@ _DEMO_MODEL = {
 
 # `environment_variables`, `include` and the like would be a second way to say what we read here.
 _SECTIONS = ("model_list", "litellm_settings", "router_settings", "general_settings")
+_MCP = "mcp_servers"
 
 
 # libyaml's reads a file of many models ten times as fast; PyYAML is also built without it.
@@ -72,7 +73,8 @@ def load(
     chosen, written, path = _settings(flags, environ)
     _check_sections(written, path)
     deployments, skipped = _models(written, path, _for_providers(chosen, environ), demo)
-    litellm = {name: written[name] for name in _SECTIONS if written.get(name)}
+    _check_mcp(written, chosen, path)
+    litellm = {name: written[name] for name in (*_SECTIONS, _MCP) if written.get(name)}
     litellm["model_list"] = _model_list(deployments)
     litellm["litellm_settings"] = _switches(mapping(written.get("litellm_settings")), demo)
     trouble = fallbacks.trouble(litellm, deployments)
@@ -139,17 +141,28 @@ def forget_old_files(home: Path) -> None:
 def _models(
     written: Mapping[str, Any], path: Path, environ: Mapping[str, str], demo: bool
 ) -> tuple[tuple[Deployment, ...], tuple[Skipped, ...]]:
-    """The models of the included files, of the file itself, and the demo."""
+    """The models and agents of the included files, the models of the file itself, and the demo."""
     # Imported here, as commands that need no models are started often.
     from .pricing.overrides import own_price
-    from .providers import entries, loader
+    from .providers import agents, entries, loader
 
-    found = [entry for file in _included(written, path) for entry in entries.read(file)]
+    of_agents, of_models = _sorted_out(_included(written, path))
+    found = [entry for file in of_models for entry in entries.read(file)]
     own = [*(written.get("model_list") or ()), *([_DEMO_MODEL] if demo else ())]
-    loaded = loader.place_all([*found, *entries.check(own, path.name)], environ)
+    models = loader.place_all([*found, *entries.check(own, path.name)], environ)
+    known = [agent for file in of_agents for agent in agents.read(file)]
+    loaded = agents.place(known, models, environ)
     for deployment in loaded.deployments:
         own_price(deployment)  # a price that can't be read is told now
     return loaded.deployments, loaded.skipped
+
+
+def _sorted_out(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The files of agents, and those of models."""
+    from .providers import agents
+
+    found = [file for file in files if agents.holds_agents(file)]
+    return found, [file for file in files if file not in found]
 
 
 def _included(written: Mapping[str, Any], path: Path) -> list[Path]:
@@ -208,10 +221,22 @@ def _check_sections(written: Mapping[str, Any], path: Path) -> None:
     """Refuse every key that neither we nor LiteLLM know."""
     from .known_sections import KNOWN  # reads a file
 
-    settings.refuse_unknown(written, ("sekisho", "include", *_SECTIONS), f"{path.name}:")
+    known = ("sekisho", "include", *_SECTIONS, _MCP)
+    settings.refuse_unknown(written, known, f"{path.name}:")
     for name in _SECTIONS[1:]:
         found = _section(written, name, path)
         settings.refuse_unknown(found, KNOWN[name], f"{path.name}: {name}:")
+
+
+def _check_mcp(written: Mapping[str, Any], chosen: Settings, path: Path) -> None:
+    """Refuse MCP servers that can't be meant, and grants of servers that there are not."""
+    trouble = mcp_servers.trouble(written.get(_MCP))
+    if trouble is not None:
+        raise ConfigurationError(f"{path.name}: {_MCP}: {trouble}")
+    for team, names in chosen.mcp_of_teams.items():
+        trouble = mcp_servers.unknown(names, written.get(_MCP))
+        if trouble is not None:
+            raise ConfigurationError(f"{path.name}: sekisho: mcp: teams: {team}: {trouble}")
 
 
 def _section(written: Mapping[str, Any], name: str, path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -93,6 +93,14 @@ def _tokens(text: str) -> int:
     if value < 0:
         raise ValueError("must be a whole number of tokens, or 0")
     return value
+
+
+def _secrets(text: str) -> tuple[str, ...]:
+    """Secrets for HS256, which takes as many bytes as its hash has, or more (RFC 7518, 3.2)."""
+    found = _names(text)
+    if any(len(secret.encode()) < 32 for secret in found):
+        raise ValueError("each must have 32 bytes or more, as `openssl rand -hex 32` makes")
+    return found
 
 
 def _aws_name(text: str) -> str:
@@ -297,6 +305,15 @@ VARIABLES = (
         "Networks (CIDR) that may read `/metrics`; for others there is no such route.",
     ),
     Variable(
+        "SEKISHO_OPENWEBUI_JWT_SECRET",
+        _secrets,
+        "",
+        "Open WebUI's `FORWARD_USER_INFO_HEADER_JWT_SECRET`, by which it proves its users to "
+        "`frontend` keys; several, with commas or spaces between, while it changes. Empty: its "
+        "plain headers are believed.",
+        secret=True,
+    ),
+    Variable(
         "SEKISHO_MAX_BODY_BYTES",
         _bytes,
         "104857600",
@@ -310,12 +327,6 @@ VARIABLES = (
     ),
 )
 
-
-_NOT_YET = frozenset(
-    {
-        "SEKISHO_OPENWEBUI_JWT_SECRET",
-    }
-)
 
 # Ours: a client's key, and what `sekisho up` tells its workers. Not ours: the variables that
 # Kubernetes sets in every container for a service whose name begins with "sekisho".
@@ -353,11 +364,13 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     allow_ips: tuple[Network, ...]
     metrics_ips: tuple[Network, ...]
+    openwebui_jwt_secret: tuple[str, ...]
     max_body_bytes: int
     drain_seconds: float
     policy: Policy
     redact: tuple[re.Pattern[str], ...] = ()
     repairs_off: frozenset[str] = frozenset()
+    mcp_of_teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     origins: tuple[Origin, ...] = ()
 
     @property
@@ -380,7 +393,7 @@ def load(
     section = section or {}
     _refuse_unknown_variables(environ)
     keys = [v.key for v in VARIABLES if v.name != "SEKISHO_CONFIG"]
-    refuse_unknown(section, [*keys, "limits", "redact", "repairs"], section_name)
+    refuse_unknown(section, [*keys, "limits", "mcp", "redact", "repairs"], section_name)
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     for variable in VARIABLES:
@@ -397,8 +410,24 @@ def load(
         raise SettingsError(str(error)) from None
     redact = _patterns(section.get("redact"), f"{section_name} redact:")
     off = _repairs_off(section.get("repairs"), f"{section_name} repairs:")
+    teams = _mcp_of_teams(section.get("mcp"), f"{section_name} mcp:")
     rest: dict[str, Any] = {"policy": policy, "redact": redact, "repairs_off": off}
+    rest["mcp_of_teams"] = teams
     return Settings(**values, **rest, origins=tuple(origins))
+
+
+def _mcp_of_teams(found: object, where: str) -> dict[str, tuple[str, ...]]:
+    """The MCP servers that all keys of a team may use, by team. Raises SettingsError."""
+    if found is not None and not isinstance(found, dict):
+        raise SettingsError(f"{where} must be a mapping, as {{teams: {{research: [wiki]}}}}")
+    refuse_unknown(mapping(found), ("teams",), where)
+    teams = mapping(found).get("teams")
+    if teams is not None and not isinstance(teams, dict):
+        raise SettingsError(f"{where} teams: must be a mapping of teams to lists of servers")
+    for team, names in mapping(teams).items():
+        if not isinstance(names, list) or not all(map(_is_text, sequence(names))):
+            raise SettingsError(f"{where} teams: {team}: must be a list of names in mcp_servers:")
+    return {str(team): tuple(sequence(names)) for team, names in mapping(teams).items()}
 
 
 def _repairs_off(found: object, where: str) -> frozenset[str]:
@@ -468,8 +497,6 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         value = environ[name]
         if not value or not name.startswith("SEKISHO_"):
             continue
-        if name in _NOT_YET:
-            raise SettingsError(f"environment: {name} is not in this version: unset it")
         if not any(_OTHERS.fullmatch(text) for text in (name, f"{name}={value}")):
             raise SettingsError(f"environment: unknown variable {name}: {_nearest(name)}")
 

@@ -1,9 +1,11 @@
 """What only LiteLLM knows of a request: which deployments it asked, and how each attempt ended."""
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -50,6 +52,7 @@ class Attempts:
     `tier` is the service tier that the provider says it served, or else was asked for; `counted`
     the input tokens that Bedrock counts in a header (see lost_counts); `calls` are the last
     attempt's, of which there may be several (one for each text of some embeddings), or none;
+    `told_usd` is what the answer itself says that it costs (`usage.cost`), as agents do;
     `names` the tool names that went upstream for others (see repairs/long_tool_names.py).
     """
 
@@ -57,6 +60,7 @@ class Attempts:
     usage: Any = None
     tier: str | None = None
     counted: int | None = None
+    told_usd: Decimal | None = None
     calls: list[Heard] = field(default_factory=list[Heard])
     names: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -69,6 +73,11 @@ class Attempts:
     def failed(self) -> Heard | None:
         """The last call of the last attempt that has failed."""
         return next((call for call in reversed(self.calls) if call.refused or call.lost), None)
+
+    def note_cost(self, response: Any) -> None:
+        """Keep what an answer, or a piece of one, says that it costs."""
+        told = _told_usd(response)
+        self.told_usd = self.told_usd if told is None else told
 
     async def hang_up(self) -> None:
         """End answers that still come in, and with them the provider's work and its bill."""
@@ -98,7 +107,7 @@ class AttemptLogger(CustomLogger):
         # A request that LiteLLM translates (Messages to Chat) passes here twice for one call.
         if last is None or last.deployment_id != deployment_id or last.ended is not None:
             attempts.tried.append(Attempt(deployment_id, time.monotonic()))
-            attempts.counted, attempts.calls = None, []
+            attempts.counted, attempts.told_usd, attempts.calls = None, None, []
         attempts.tier = text(kwargs.get("service_tier"))
         return None
 
@@ -110,6 +119,7 @@ class AttemptLogger(CustomLogger):
         if attempts is None:
             return
         attempts.usage = getattr(response, "usage", None) or attempts.usage
+        attempts.note_cost(response)
         attempts.tier = _served_tier(response) or attempts.tier
         if attempts.counted is not None and attempts.usage is not None:
             attempts.usage.prompt_tokens = attempts.usage.total_tokens = attempts.counted
@@ -155,6 +165,14 @@ def _served_tier(response: Any) -> str | None:
     if tier or not traffic:
         return tier
     return next((name for name in ("priority", "flex") if name in traffic.lower()), "default")
+
+
+def _told_usd(response: Any) -> Decimal | None:
+    """USD that an answer says it costs; None when it says nothing that can be one."""
+    cost: Any = getattr(getattr(response, "usage", None), "cost", None)
+    if isinstance(cost, bool) or not isinstance(cost, int | float):
+        return None
+    return Decimal(str(cost)) if math.isfinite(cost) and cost >= 0 else None
 
 
 def _retry_after(exception: Exception) -> str | None:

@@ -14,7 +14,7 @@ from ..gate import running
 from . import output
 from .models_of import configuration
 
-_DEFAULT = "http://127.0.0.1:4000"
+DEFAULT = "http://127.0.0.1:4000"
 _PATIENCE = 5.0  # seconds
 
 
@@ -38,8 +38,8 @@ def nowhere(place: Place) -> Target:
 def target(ctx: click.Context, wanted: Wanted, place: Place) -> Target:
     """The gateway and its models. Raises Misuse, Problem."""
     here = running.find(ctx.obj.home)
-    url = _url(wanted.url) if wanted.url else here.url if here else _DEFAULT
-    found = _asked(url, wanted.key) or _configured(ctx, ours=wanted.url is None)
+    url = address(wanted.url) if wanted.url else here.url if here else DEFAULT
+    found = asked(url, wanted.key) or configured(ctx, ours=wanted.url is None)
     client = CLIENTS[wanted.tool]
     usable = models.usable(found, client.tools)
     try:
@@ -56,15 +56,15 @@ def target(ctx: click.Context, wanted: Wanted, place: Place) -> Target:
     return Target(url, wanted.key or PLACEHOLDER, tuple(usable), main, small, place)
 
 
-def _url(text: str) -> str:
+def address(text: str, option: str = "--url") -> str:
     """The gateway's address without a path. Raises Misuse."""
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise output.Misuse(f"--url {text}: must be a URL that begins with http:// or https://")
+        raise output.Misuse(f"{option} {text}: must be a URL that begins with http:// or https://")
     return text.rstrip("/").removesuffix("/v1")
 
 
-def _asked(url: str, key: str | None) -> list[Model] | None:
+def asked(url: str, key: str | None) -> list[Model] | None:
     """What the gateway says that this key may use; None when it can't be asked. Raises Problem."""
     if key is None:
         return None
@@ -91,7 +91,7 @@ def _asked(url: str, key: str | None) -> list[Model] | None:
     return found
 
 
-def _configured(ctx: click.Context, ours: bool) -> list[Model]:
+def configured(ctx: click.Context, ours: bool) -> list[Model]:
     """The models of this machine's configuration, or of every cloud where none is set up."""
     found = configuration(ctx).deployments if ours else ()
     return models.from_deployments(found or configuration(ctx, every_cloud=True).deployments)

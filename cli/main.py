@@ -17,6 +17,7 @@ _COMMANDS = {
     "keys": "keys.commands:keys",
     "models": "models:models",
     "connect": "connect:connect",
+    "openwebui": "openwebui:openwebui",
     "prices": "prices:prices",
     "usage": "usage:usage",
     "logs": "logs:logs",

@@ -19,8 +19,6 @@ from .fleet import Fleet
 from .worst_case.cost import most, prompt_tokens
 from .worst_case.talk import limited
 
-_FREE = frozenset({"count_tokens"})  # operations that no provider bills
-
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -41,8 +39,9 @@ class Allowance:
     async def take(self, exchange: Exchange, admitted: Admitted) -> None:
         """Count the request, and hold what it can cost at most. Raises Failure."""
         assert exchange.identity is not None
-        scopes = self.policy.scopes(exchange.identity)
-        free = exchange.route.operation in _FREE
+        whose = self.policy.scopes(exchange.identity, exchange.end_user.id)
+        scopes = (*whose, *self.fleet.scopes(exchange.alias))
+        free = exchange.route.free
         by_tokens = not free and any(scope.limits.tpm for scope in scopes)
         tokens = prompt_tokens(exchange.asked, admitted.upload) if by_tokens else 0
         now = exchange.started_at

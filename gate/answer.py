@@ -8,7 +8,7 @@ from starlette.types import Message, Send
 
 from ..callbacks.repairs.originals import Originals
 from ..untyped import mapping
-from . import clean, error_provider, error_responses, errors
+from . import clean, error_provider, error_responses, errors, told_cost
 from .errors import Failure
 from .exchange import Exchange
 from .surface import Dialect
@@ -28,7 +28,7 @@ class Answer:
     A stream passes piece by piece, from its first piece of content on: until then it may turn out
     to be an error, which is told with its HTTP status. A JSON answer is held until it is whole.
     Either way `close` is awaited before the client has the last byte: the cost is settled and the
-    row on disk first.
+    row on disk first. `cost` is what a frontend is told of it.
     """
 
     def __init__(
@@ -37,8 +37,10 @@ class Answer:
         send: Send,
         close: Callable[[Exchange], Awaitable[None]],
         dialect: Dialect | None = None,
+        cost: told_cost.CostOf | None = None,
     ) -> None:
         self._exchange = exchange
+        self._cost = cost
         self._send = send
         self._close = close
         self._dialect: Dialect = dialect or exchange.route.dialect
@@ -147,7 +149,7 @@ class Answer:
         exchange = self._exchange
         assert exchange.reader is not None
         reading = exchange.reader.reading
-        shown = exchange.reader.feed(piece)
+        shown = told_cost.in_stream(exchange.reader.feed(piece), exchange, self._cost)
         if reading.over:
             await self._break_off(shown)
             return
@@ -233,6 +235,9 @@ class Answer:
             if reading.content_type is None:
                 exchange.answer = content  # else it is no JSON
             self._headers = _described(self._headers, content, reading.content_type)
+        else:
+            content = told_cost.in_body(content, mapping(parsed), exchange, self._cost)
+            self._headers = _with_length(self._headers, content)
         await self._begin(self._status, [*self._headers, *reading.headers])
         await self._close(exchange)
         self._over = True

@@ -5,7 +5,6 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
@@ -13,14 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..callbacks import attempts as hooks
 from ..callbacks import auth
-from ..keys.check import Keyring, from_network, may_use
-from ..keys.identity import Refusal, refuse
-from ..keys.row import KeysUnavailable
+from ..keys.check import Keyring, may_use
 from ..lake.record import Record
 from ..settings import Settings
 from . import body as bodies
-from . import clean, credentials, errors, google, local, shape, surface
-from .address import client_address, may_enter, may_read_metrics
+from . import claims, clean, errors, google, local, shape, surface
+from .address import client_address, may_read_metrics
 from .admitted import Admitted, headers_of
 from .allowance import Allowance
 from .answer import Answer
@@ -28,7 +25,9 @@ from .departure import while_there
 from .errors import Failure
 from .exchange import Exchange
 from .fleet import Fleet
+from .mcp import McpLine
 from .metrics import Metrics
+from .proof import prove
 from .readers.select import reader_for
 from .recorder import Recorder
 
@@ -53,6 +52,7 @@ class Gate:
     recorder: Recorder
     metrics: Metrics
     inner: ASGIApp
+    mcp: McpLine
     master_key: str
     health: Callable[[], tuple[int, str | None]]
 
@@ -71,21 +71,33 @@ class Gate:
             await self._health(route, send)
         elif route.endpoint is None:
             await self._models(self._exchange(route, scope), scope["query_string"], send)
+        elif route is surface.MCP:
+            await self._serve_mcp(self._exchange(route, scope), scope, receive, send)
         else:
             await self._infer(self._exchange(route, scope), scope, receive, send)
 
     async def _infer(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._serve(exchange, scope, receive, Answer(exchange, send, self._close))
+            answer = Answer(exchange, send, self._close, cost=self.recorder.cost)
+            await self._serve(exchange, scope, receive, answer)
             await self._close(exchange)
         finally:
             self._abandon(exchange)  # its task is being cancelled, if there is anything left to do
+
+    async def _serve_mcp(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        try:
+            await self.mcp.serve(exchange, scope, receive, send, self._close)
+        finally:
+            if exchange.route is not surface.MCP:
+                self._abandon(exchange)
 
     async def _serve(
         self, exchange: Exchange, scope: Scope, receive: Receive, answer: Answer
     ) -> None:
         try:
-            await self._prove(exchange)
+            await prove(exchange, self.settings, self.keyring)
             content = await self._admit(exchange, receive)
             await self.allowance.take(exchange, content)
             await self._call(exchange, scope, content, receive, answer)
@@ -138,37 +150,18 @@ class Gate:
         forwarded = headers.get("x-forwarded-for")
         address = client_address(peer, forwarded, self.settings.trusted_proxies)
         query = scope["query_string"] if route.dialect == "google" else b""
-        return Exchange(route, scope["path"], headers, address, query)
-
-    async def _prove(self, exchange: Exchange) -> None:
-        """Who asks, and from where. Raises Failure; the row still says whose key was refused."""
-        if not may_enter(exchange.client_address, self.settings.allow_ips):
-            words = f"The address {exchange.client_address} may not use this gateway."
-            raise errors.of_refusal(refuse("network_not_allowed", words))
-        presented = credentials.bearer(exchange.headers, exchange.query)
-        try:
-            decision = await self.keyring.check(presented, datetime.now(UTC))
-        except KeysUnavailable:
-            raise Failure(
-                503, "Keys can't be checked at the moment. Try again soon.", "keys_unavailable"
-            ) from None
-        if isinstance(decision, Refusal):
-            exchange.identity = decision.identity
-            raise errors.of_refusal(decision)
-        exchange.identity = decision
-        refusal = from_network(decision, exchange.client_address)
-        if refusal is not None:
-            raise errors.of_refusal(refusal)
+        return Exchange(route, scope["path"], headers, address, query, scope["headers"])
 
     async def _admit(self, exchange: Exchange, receive: Receive) -> Admitted:
         """What is asked, cleaned, and that this identity may ask it. Raises Failure."""
         content = await bodies.read(receive, self.settings.max_body_bytes)
         assert exchange.identity is not None
-        who = clean.user_hash(exchange.identity.owner or exchange.identity.alias, self.master_key)
+        named = exchange.end_user.id or exchange.identity.alias
+        who = clean.user_hash(named, self.master_key)
         if exchange.route.body == "multipart":
             return await self._admit_form(exchange, content, who)
         asked = bodies.parse_json(content)
-        exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+        exchange.claimed_user = exchange.claimed_user or claims.in_body(asked)
         as_sent: bytes | None = content
         if exchange.route.dialect == "google":
             alias = surface.model_name(exchange.path) or ""
@@ -183,7 +176,7 @@ class Gate:
     async def _admit_form(self, exchange: Exchange, content: bytes, who: str) -> Admitted:
         form = await bodies.parse_form(content, exchange.headers.get("content-type", ""))
         asked = form.values()
-        exchange.claimed_user = clean.claimed_user(exchange.headers, asked)
+        exchange.claimed_user = exchange.claimed_user or claims.in_body(asked)
         exchange.asked = asked
         exchange.content, exchange.files = self.cleaner.harmless(asked), form.files
         form.check_model()
@@ -233,7 +226,7 @@ class Gate:
         dialect = local.dialect_of(exchange.route, exchange.headers)
         answer = Answer(exchange, send, _no_row, dialect)
         try:
-            await self._prove(exchange)
+            await prove(exchange, self.settings, self.keyring)
             await answer.whole(200, local.models(exchange, self.fleet, query))
         except Failure as failure:
             await answer.fail(failure)

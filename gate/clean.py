@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..untyped import mapping, text
+from ..untyped import mapping
 
 # Fields of the public APIs that LiteLLM also counts among its own parameters. `metadata` and
 # `id` are OpenAI's and Anthropic's; `max_retries`, `headers` and the like are not request fields.
@@ -202,9 +202,6 @@ _HEADERS = frozenset(
 # Only these of LiteLLM's answer leave.
 _ANSWER_HEADERS = frozenset({b"content-type", b"content-length", b"cache-control"})
 
-# Ways in which a caller may say who the end user is. They are kept for information.
-_CLAIM_HEADERS = ("x-litellm-end-user-id", "x-litellm-customer-id")
-
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -272,15 +269,3 @@ def user_hash(end_user: str, secret: str) -> str:
     """
     digest = hmac.new(secret.encode(), f"end user:{end_user}".encode(), hashlib.sha256)
     return "u-" + digest.hexdigest()[:32]
-
-
-def claimed_user(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | None:
-    """Who the request says its end user is: information for the log, never a decision."""
-    for name in _CLAIM_HEADERS:
-        if headers.get(name):
-            return headers[name][:256]
-    nested = mapping(body.get("metadata")).get("user_id")
-    for claim in (body.get("user"), nested, body.get("safety_identifier")):
-        if named := text(claim):
-            return named[:256]
-    return None

@@ -12,7 +12,9 @@ from ..keys.budgets.ledger import Reservation
 from ..keys.identity import Identity
 from ..keys.policy import Scope
 from ..lake.spool.lines import Begun
+from .end_user import NOBODY, EndUser, Headers
 from .errors import Failure
+from .mcp_call import Call
 from .readers.base import Reader
 from .surface import Route
 
@@ -25,6 +27,9 @@ class Exchange:
     """Filled in along the line and read once, by `recorder.row`.
 
     `query` is the query string where a key may stand in it, and is for nothing else.
+    `raw_headers` are all of them as they came: in `headers` the last one of a name counts.
+    `mcp` is what of an MCP server is called. `end_user` is who was proven to ask, `claimed_user`
+    who the request says it is.
     `started` and the other instants are `time.monotonic()` seconds. `passed` counts the bytes of a
     stream that have gone to the client. `content` is the request as it came, less what no log
     may have; `files` are a form's, as (field, (name, content, type)). `answer` has the bytes
@@ -39,10 +44,12 @@ class Exchange:
     headers: Mapping[str, str]
     client_address: str | None
     query: bytes = b""
+    raw_headers: Headers = ()
     request_id: str = field(default_factory=lambda: f"req_{secrets.token_hex(16)}")
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     started: float = field(default_factory=time.monotonic)
     identity: Identity | None = None
+    end_user: EndUser = NOBODY
     scopes: tuple[Scope, ...] = ()
     counted_tokens: int = 0
     reservation: Reservation | None = None
@@ -53,6 +60,7 @@ class Exchange:
     files: Sequence[File] = ()
     alias: str | None = None
     claimed_user: str | None = None
+    mcp: Call | None = None
     attempts: Attempts = field(default_factory=Attempts)
     reader: Reader | None = None
     status: int | None = None

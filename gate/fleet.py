@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..keys.check import may_use
 from ..keys.identity import Identity
+from ..keys.limits import NO_LIMITS
+from ..keys.policy import Scope
 from ..pricing.catalog import Catalog
 from ..pricing.overrides import price_of
 from ..pricing.price import Price
@@ -64,6 +66,11 @@ class Fleet:
         its picker was told. None when there is no such alias.
         """
         return next((name for name in _spellings(name) if name in self._by_alias), None)
+
+    def scopes(self, alias: str | None) -> tuple[Scope, ...]:
+        """Whose limits every request for an alias counts for: an agent's, if it has any."""
+        limits = [d.limits for d in self._by_alias.get(alias or "", ()) if d.limits != NO_LIMITS]
+        return tuple(Scope("agent", str(alias), f"The agent {alias}", own) for own in limits)
 
     def card(self, alias: str) -> Card:
         """What a client may know of an alias."""

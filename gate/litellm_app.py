@@ -63,6 +63,7 @@ async def running(
         lost_counts,
         open_streams,
         success_log,
+        told_costs,
         wire,
     )
     from ..callbacks.repairs import hook as repairs
@@ -71,6 +72,7 @@ async def running(
     generate_content.install()
     lost_counts.install()
     open_streams.install()
+    told_costs.install()
     wire.install()
     repairs.logger.leave_out(repairs_off)
     if not config.needs_litellm_log(litellm):
@@ -78,7 +80,7 @@ async def running(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]]
     lifespan = proxy_server.app.router.lifespan_context
     # Its loggers quote requests and provider answers; the rows have what an operator needs.
-    for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router"):
+    for name in ("LiteLLM", "LiteLLM Proxy", "LiteLLM Router", "mcp"):
         logging.getLogger(name).setLevel(os.environ["LITELLM_LOG"])
     async with AsyncExitStack() as stack:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its models

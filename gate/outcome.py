@@ -72,6 +72,8 @@ def _usage(
     """The usage, and whether it is our own estimate."""
     if reading is None or not _worked(exchange) or status in ("refused", "failure"):
         return None, False
+    if exchange.mcp is not None:  # nobody counts what a tool reads and says
+        return None, False
     if reading.usage is None and status == "success":
         return None, False  # the provider has answered in full and told nothing
     if reading.usage is None or not reading.ended:

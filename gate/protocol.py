@@ -30,6 +30,10 @@ class Protocol(HttpToolsProtocol):
         """The head is whole; a body may follow, whose size the gate limits."""
         self._in_head, self._head_bytes = False, 0
         super().on_headers_complete()
+        # What a trailer after the body says comes to a list of its own: it is no header, and a
+        # proxy that takes headers out may have let it through.
+        if not (self.parser.should_upgrade() and self._should_upgrade()):
+            self.headers = []
 
     def on_message_complete(self) -> None:
         """The next head begins."""

@@ -64,6 +64,16 @@ class Recorder:
             )
             return self._bare(exchange)
 
+    def cost(self, exchange: Exchange) -> Decimal | None:
+        """What an answer costs, in USD, by the usage that it has told so far; None: not known."""
+        told = exchange.reader.reading.usage if exchange.reader else None
+        try:
+            usage = self._as_billed(exchange, self._with_tier(exchange, told))
+            bill = self._priced(exchange, usage)
+        except Unpriced:
+            return None
+        return bill.total if bill else None
+
     def write(self, exchange: Exchange, record: Record) -> None:
         """Bring to disk what was said and then the row. A disk that can't be written is loud, but
         never costs the request.
@@ -82,7 +92,7 @@ class Recorder:
             return None
 
     def _beginning(self, exchange: Exchange) -> Beginning:
-        exchange.who = _who(exchange)
+        exchange.who = who_asks.columns(exchange)
         known = {
             "route": template(exchange.path),
             "gen_ai_operation_name": exchange.route.operation,
@@ -104,7 +114,7 @@ class Recorder:
             http_response_status_code=exchange.status,
             gateway_instance=self._instance,
             **_times(exchange),
-            **(exchange.who or _who(exchange)),
+            **(exchange.who or who_asks.columns(exchange)),
             **self._what(exchange),
             **self._usage(exchange, end),
         )
@@ -126,6 +136,10 @@ class Recorder:
             api_key_alias=identity.alias if identity else None,
             owner=identity.owner if identity else None,
             team=identity.team if identity else None,
+            end_user_id=exchange.end_user.id,
+            end_user_email=exchange.end_user.email,
+            end_user_name=exchange.end_user.name,
+            end_user_source=exchange.end_user.source,
             gateway_instance=self._instance,
         )
 
@@ -138,6 +152,12 @@ class Recorder:
                 "gen_ai_provider_name": _PROVIDERS.get(deployment.cloud, deployment.cloud),
                 "gen_ai_response_model": deployment.model,
                 "deployment_id": deployment.id,
+            }
+        if exchange.mcp is not None and tried:
+            answered = {
+                "gen_ai_provider_name": "mcp",
+                "gen_ai_response_model": exchange.mcp.name,
+                "deployment_id": exchange.mcp.server,
             }
         now = time.monotonic()
         return answered | {
@@ -161,6 +181,7 @@ class Recorder:
 
     def _usage(self, exchange: Exchange, end: Outcome) -> dict[str, Any]:
         usage = self._with_tier(exchange, end.usage)
+        usage = self._as_billed(exchange, usage) if end.answered else usage
         bill = self._bill(exchange, end, usage)
         reading = exchange.reader.reading if exchange.reader else None
         fields: dict[str, Any] = {
@@ -194,23 +215,44 @@ class Recorder:
             return usage
         return replace(usage, service_tier=tier)
 
+    def _as_billed(self, exchange: Exchange, usage: Usage | None) -> Usage | None:
+        """The usage of an answer with what only an agent's price is about: the answer as such, or
+        its cost as the agent tells it.
+        """
+        price = self._price(exchange)
+        units = price.units if price is not None else ()
+        if "request" in units:
+            return replace(usage or Usage(), requests=1)
+        told = exchange.attempts.told_usd
+        if "passed_through" in units and told is not None:
+            return replace(usage or Usage(), told_usd=told)
+        return usage
+
     def _price(self, exchange: Exchange) -> Price | None:
         tried = exchange.attempts.tried
         return self._fleet.price(tried[-1].deployment_id) if tried else None
 
     def _bill(self, exchange: Exchange, end: Outcome, usage: Usage | None) -> Cost | None:
         """The cost in USD; None, never 0, when something was used that can't be priced."""
-        if isinstance(exchange.reader, TokenCount) or not end.answered:
+        if exchange.route.free or not end.answered:
             return _FREE
-        price = self._price(exchange)
-        if usage is None or price is None or not any(getattr(usage, n) for n in QUANTITIES):
-            log.error("request %s is recorded without a cost", exchange.request_id)
-            return None
         try:
-            return cost(price, usage)
+            bill = self._priced(exchange, usage)
         except Unpriced as error:
             log.error("request %s is recorded without a cost: %s", exchange.request_id, error)
             return None
+        if bill is None:
+            log.error("request %s is recorded without a cost", exchange.request_id)
+        return bill
+
+    def _priced(self, exchange: Exchange, usage: Usage | None) -> Cost | None:
+        """The cost in USD; None when nothing was told, or has no price. Raises Unpriced."""
+        price = self._price(exchange)
+        if usage is None or price is None or not any(getattr(usage, n) for n in QUANTITIES):
+            return None
+        if "passed_through" in price.units and exchange.attempts.told_usd == 0:
+            return _FREE  # said so, which isn't the same as saying nothing
+        return cost(price, usage)
 
 
 def _times(exchange: Exchange) -> dict[str, Any]:
@@ -226,35 +268,6 @@ def _times(exchange: Exchange) -> dict[str, Any]:
     }
 
 
-def _who(exchange: Exchange) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "claimed_user": exchange.claimed_user,
-        "trace_id": who_asks.trace(exchange.headers, exchange.request_id),
-        "gen_ai_conversation_id": who_asks.conversation(exchange.headers, exchange.asked),
-        "app": who_asks.app(exchange.headers),
-        "client_address": exchange.client_address,
-        "user_agent": (exchange.headers.get("user-agent") or "")[:512] or None,
-    }
-    identity = exchange.identity
-    if identity is None:
-        return fields
-    fields |= {
-        "api_key_id": identity.key_id,
-        "api_key_alias": identity.alias,
-        "api_key_kind": identity.kind,
-        "owner": identity.owner,
-        "team": identity.team,
-        "tags": identity.tags,
-    }
-    if identity.kind == "frontend":
-        return fields
-    return fields | {
-        "end_user_id": identity.owner or identity.alias,
-        "end_user_email": identity.owner,
-        "end_user_source": "key",
-    }
-
-
 def _other_units(exchange: Exchange, usage: Usage) -> Mapping[str, Decimal]:
     units = {
         "images": Decimal(usage.images),
@@ -262,6 +275,7 @@ def _other_units(exchange: Exchange, usage: Usage) -> Mapping[str, Decimal]:
         "characters": Decimal(usage.characters),
         "queries": Decimal(usage.queries),
         "pages": Decimal(usage.pages),
+        "requests": Decimal(usage.requests),
         "audio_input_tokens": Decimal(usage.audio_input_tokens),
         "audio_output_tokens": Decimal(usage.audio_output_tokens),
         "image_input_tokens": Decimal(usage.image_input_tokens),

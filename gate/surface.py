@@ -1,6 +1,7 @@
 """Every route that Sekisho serves. What isn't in this table is answered 404."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Dialect = Literal["openai", "anthropic", "google"]
@@ -13,8 +14,8 @@ class Route:
 
     `endpoint` is LiteLLM's own handler as `module:function`; None means that the gate answers.
     `operation` is the row's `gen_ai_operation_name`. `streams` tells that the path asks for a
-    stream, as Google's does; elsewhere the body says so. `{model}` in a path is an alias, which may
-    have slashes and colons.
+    stream, as Google's does; elsewhere the body says so. `free` tells that nobody bills it.
+    `{model}` in a path is an alias, which may have slashes and colons.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Route:
     body: Body = "json"
     endpoint: str | None = None
     streams: bool = False
+    free: bool = False
 
 
 _PROXY = "litellm.proxy.proxy_server"
@@ -57,6 +59,7 @@ INFERENCE = (
         "count_tokens",
         dialect="anthropic",
         endpoint=f"{_ANTHROPIC}:count_tokens",
+        free=True,
     ),
     Route("POST", ("/v1/embeddings", "/embeddings"), "embeddings", endpoint=f"{_PROXY}:embeddings"),
     Route(
@@ -115,8 +118,18 @@ INFERENCE = (
         "count_tokens",
         dialect="google",
         endpoint=f"{_GOOGLE}:google_count_tokens",
+        free=True,
     ),
 )
+
+# What MCP clients send goes to one of these; the message says what it is about (mcp_call.py).
+_MCP_PATHS = ("/mcp", "/mcp/{server}")
+_MCP_SERVER = "litellm.proxy._experimental.mcp_server.server:server"
+MCP = Route("POST", _MCP_PATHS, "mcp", endpoint=_MCP_SERVER, free=True)
+MCP_TOOL_CALL = replace(MCP, operation="mcp_tool_call")
+MCP_PROMPT_GET = replace(MCP, operation="mcp_prompt_get")
+MCP_RESOURCE_READ = replace(MCP, operation="mcp_resource_read")
+MCP_CALLS = (MCP_TOOL_CALL, MCP_PROMPT_GET, MCP_RESOURCE_READ)
 
 MODELS = Route("GET", ("/v1/models", "/models"), "list_models", body="none")
 MODEL = Route("GET", ("/v1/models/{model}", "/models/{model}"), "get_model", body="none")
@@ -128,7 +141,7 @@ READY = Route("GET", ("/health/readiness",), "health", body="none")
 METRICS = Route("GET", ("/metrics",), "metrics", body="none")
 
 LISTS = (MODELS, MODEL, GOOGLE_MODELS, GOOGLE_MODEL, MODEL_INFO)
-ROUTES = (*INFERENCE, *LISTS, LIVE, READY, METRICS)
+ROUTES = (*INFERENCE, MCP, *LISTS, LIVE, READY, METRICS)
 
 _EXACT = {(r.method, path): r for r in ROUTES for path in r.paths if "{" not in path}
 # What stands before and after the alias. Those with something behind it come first: no alias ends
@@ -138,10 +151,12 @@ _WITH_ALIAS: list[tuple[str, str, Route]] = sorted(
         (path.partition("{model}")[0], path.partition("{model}")[2], r)
         for r in ROUTES
         for path in r.paths
-        if "{" in path
+        if "{model}" in path
     ),
     key=lambda found: not found[1],
 )
+# A server's name may be followed by a slash, as clients write it, and by nothing else.
+_MCP_PATH = re.compile(r"/mcp/?|/mcp/[A-Za-z0-9_]{1,64}/?")
 _METHODS: dict[str, set[str]] = {}
 for _method, _path in _EXACT:
     if _EXACT[_method, _path] is METRICS:
@@ -152,6 +167,8 @@ for _method, _path in _EXACT:
 def find(method: str, path: str) -> Route | None:
     """The served route of a method and path, or None. HEAD is not served."""
     route = _EXACT.get((method, path))
+    if route is None and _MCP_PATH.fullmatch(path):
+        return MCP if method == MCP.method else None
     if route is None and path not in _METHODS:
         named = _named(path)
         return named[0] if named is not None and named[0].method == method else None
@@ -160,6 +177,8 @@ def find(method: str, path: str) -> Route | None:
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """The methods that `path` is served with; empty when it is not served at all."""
+    if _MCP_PATH.fullmatch(path):
+        return (MCP.method,)
     named = None if path in _METHODS else _named(path)
     return (named[0].method,) if named is not None else tuple(sorted(_METHODS.get(path, ())))
 
@@ -180,7 +199,11 @@ def with_alias(path: str, alias: str | None) -> str:
 
 
 def template(path: str) -> str:
-    """The path as the log has it: `{model}` stands for an alias, which can be anything."""
+    """The path as the log has it: `{model}` stands for an alias, which can be anything, `{server}`
+    for an MCP server.
+    """
+    if _MCP_PATH.fullmatch(path):
+        return "/mcp" if path.rstrip("/") == "/mcp" else "/mcp/{server}"
     return with_alias(path, "{model}")
 
 
@@ -213,7 +236,9 @@ def markdown_table() -> str:
     for r in ROUTES:
         also = ", ".join(f"`{p}`" for p in r.paths[1:])
         by = "LiteLLM" if r.endpoint else "the gate"
-        logged = f"`{r.operation}`" if r.endpoint else "not logged"
+        named = [one.operation for one in (MCP_CALLS if r is MCP else (r,))]
+        logged = ", ".join(f"`{name}`" for name in named) if r.endpoint else "not logged"
         dialect = {"openai": "OpenAI", "anthropic": "Anthropic", "google": "Google"}[r.dialect]
-        rows.append(f"| {r.method} | `{r.paths[0]}` | {also} | {logged} | {dialect} | {by} |")
+        speak = "JSON-RPC" if r is MCP else dialect
+        rows.append(f"| {r.method} | `{r.paths[0]}` | {also} | {logged} | {speak} | {by} |")
     return "\n".join(rows) + "\n"

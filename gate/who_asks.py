@@ -1,8 +1,14 @@
-"""Which program asked and in which session: read from headers, for information only."""
+"""The columns that tell who asked: the proven identity and end user, and, for information only,
+program, session and chat, as the headers have them."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
+
+from ..untyped import mapping
+from .end_user import Headers, one
+from .exchange import Exchange
 
 # Beginnings of user agents, as recorded from the clients themselves (tested fact sheet on coding
 # clients, section 3). Qwen Code in its Anthropic mode calls itself claude-cli.
@@ -27,6 +33,56 @@ _APPS = (
 _TRACE = re.compile("[0-9a-f]{32}")
 _SESSION_HEADERS = ("x-claude-code-session-id", "session-id", "x-session-id")
 
+# Open WebUI sends the first by itself, the others when the connection's headers say so
+# ({{MESSAGE_ID}}, {{TASK}}); what has no value there is sent empty.
+_CHAT_HEADERS = {
+    "chat_id": b"x-openwebui-chat-id",
+    "message_id": b"x-openwebui-message-id",
+    "task": b"x-openwebui-task",
+}
+
+
+def columns(exchange: Exchange) -> dict[str, Any]:
+    """Fields of a `Record` by name."""
+    headers, identity, user = exchange.headers, exchange.identity, exchange.end_user
+    found: dict[str, Any] = {
+        "claimed_user": exchange.claimed_user,
+        "trace_id": trace(headers, exchange.request_id),
+        "gen_ai_conversation_id": conversation(headers, exchange.asked),
+        "app": app(headers),
+        "client_address": exchange.client_address,
+        "user_agent": headers.get("user-agent", "")[:512] or None,
+    }
+    if identity is None:
+        return found
+    found |= {
+        "api_key_id": identity.key_id,
+        "api_key_alias": identity.alias,
+        "api_key_kind": identity.kind,
+        "owner": identity.owner,
+        "team": identity.team,
+        "tags": identity.tags,
+        "end_user_id": user.id,
+        "end_user_email": user.email,
+        "end_user_name": user.name,
+        "end_user_source": user.source,
+    }
+    if identity.kind == "frontend":
+        found |= chat(exchange.raw_headers)
+        found["gen_ai_conversation_id"] = found["gen_ai_conversation_id"] or found["chat_id"]
+    return found
+
+
+def chat(headers: Headers) -> dict[str, str | None]:
+    """A frontend's ids of chat and message, and its task; None for what isn't told just once."""
+    return {name: _plain(one(headers, header)) for name, header in _CHAT_HEADERS.items()}
+
+
+def _plain(value: str | None) -> str | None:
+    """A value as it was before Open WebUI percent-encoded it."""
+    plain = unquote(value or "")
+    return plain if plain.isprintable() and 0 < len(plain) <= 128 else None
+
 
 def app(headers: Mapping[str, str]) -> str | None:
     """The client program, or None when its user agent is not a known one."""
@@ -41,7 +97,8 @@ def conversation(headers: Mapping[str, str], body: Mapping[str, Any]) -> str | N
     for name in _SESSION_HEADERS:
         if headers.get(name):
             return headers[name][:128]
-    key = body.get("prompt_cache_key")
+    # The second is what our Function for an Open WebUI without headers writes.
+    key = body.get("prompt_cache_key") or mapping(body.get("litellm_metadata")).get("chat_id")
     return key[:128] if isinstance(key, str) and key else None
 
 

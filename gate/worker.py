@@ -26,10 +26,13 @@ from ..keys.rates.meter import Meter
 from ..keys.store import Store
 from ..lake.spool.log import Log
 from ..pricing import catalog
+from ..untyped import mapping
 from . import alerts, clean, health, litellm_app
 from .allowance import Allowance
 from .app import Gate
 from .fleet import Fleet
+from .mcp import McpLine
+from .mcp_app import McpApp
 from .metrics import Metrics
 from .recorder import Recorder
 
@@ -81,15 +84,19 @@ class Worker:
         longest = settings.budget_max_tokens
         self._started = False
         self._stopping = threading.Event()
+        self._mcp = McpApp(mapping(self._litellm.get("mcp_servers")), settings.max_body_bytes)
+        allowance = Allowance(settings.policy, self._meter, self._ledger, fleet, longest)
+        recorder = Recorder(fleet, self._log, instance)
         self._gate = Gate(
             settings=settings,
             keyring=self._keyring,
             fleet=fleet,
             cleaner=clean.Cleaner(litellm_app.litellm_fields()),
-            allowance=Allowance(settings.policy, self._meter, self._ledger, fleet, longest),
-            recorder=Recorder(fleet, self._log, instance),
+            allowance=allowance,
+            recorder=recorder,
             metrics=self._metrics,
             inner=litellm_app.build(),
+            mcp=McpLine(settings, self._keyring, allowance, recorder, self._mcp),
             master_key=os.environ["LITELLM_MASTER_KEY"],
             health=lambda: health.readiness(self._started, self._keyring.away_for, self._log),
         )
@@ -104,7 +111,10 @@ class Worker:
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
         try:
-            async with litellm_app.running(self._litellm, self._repairs_off):
+            async with (
+                litellm_app.running(self._litellm, self._repairs_off),
+                self._mcp.running(),
+            ):
                 _spare_the_collector()
                 # Daemons: a key store that hangs must not keep a gateway that was told to stop.
                 threads = [

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -78,6 +78,18 @@ def may_use(identity: Identity, model: str) -> Refusal | None:
         f"This key may not use the model {model[:100]!r}, only: {allowed}. Choose one of those, "
         "or ask the gateway's operator.",
     )
+
+
+def mcp_servers(
+    identity: Identity, of_teams: Mapping[str, Sequence[str]], known: Iterable[str]
+) -> tuple[str, ...]:
+    """Those of the `known` MCP servers that the key may use: its own, and its team's.
+
+    `of_teams` are the servers that each team's keys may all use; `*` is every one. Nobody may use
+    one without being granted it.
+    """
+    granted = {*identity.mcp, *of_teams.get(identity.team or "", ())}
+    return tuple(name for name in known if name in granted or "*" in granted)
 
 
 def from_network(identity: Identity, address: str | None) -> Refusal | None:

@@ -17,6 +17,8 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")  # the shape only: whether it exists, ma
 _TAG = re.compile(r"[A-Za-z0-9._:/=-]{1,64}")
 _MOST_NETWORKS = 100
 _MOST_TAGS = 20
+_MCP_SERVER = re.compile(r"\*|[A-Za-z0-9_]{1,64}")
+_MOST_MCP_SERVERS = 100
 
 
 @contextmanager
@@ -74,6 +76,7 @@ def _checked(key: NewKey) -> NewKey:
         limits=limits.read(asdict(key.limits)),
         networks=_networks(key.networks),
         tags=_tags(key.tags),
+        mcp=_mcp(key.mcp),
     )
 
 
@@ -120,5 +123,17 @@ def _tags(texts: Sequence[str]) -> tuple[str, ...]:
         if not _TAG.fullmatch(tag):
             raise KeyRefusedError(
                 f"tag {tag[:80]!r}: 1 to 64 letters, digits and . _ : / - = without spaces"
+            )
+    return found
+
+
+def _mcp(texts: Sequence[str]) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(text.strip() for text in texts))
+    if len(found) > _MOST_MCP_SERVERS:
+        raise KeyRefusedError(f"{len(found)} MCP servers: at most {_MOST_MCP_SERVERS}; * means all")
+    for name in found:
+        if not _MCP_SERVER.fullmatch(name):
+            raise KeyRefusedError(
+                f"MCP server {name[:80]!r}: a name in mcp_servers: (letters, digits, _), or *"
             )
     return found

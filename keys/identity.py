@@ -19,7 +19,9 @@ Reason = Literal[
     "expired",
     "blocked",
     "model_not_allowed",
+    "mcp_server_not_allowed",
     "network_not_allowed",
+    "end_user_token_invalid",
     "too_many_requests",
     "too_many_tokens",
     "too_many_at_once",
@@ -34,7 +36,8 @@ class Identity:
 
     `models` are lower-case shell patterns (`claude-*`); empty means every model. `expires_at` is
     UTC; None means never. `limits` are the key's own; `networks` are where it may be used from,
-    empty means everywhere; `tags` go into each row of the log.
+    empty means everywhere; `tags` go into each row of the log; `mcp` are the MCP servers it may
+    use, `*` means every one and empty means none (its team may have some).
     """
 
     key_id: str
@@ -47,6 +50,7 @@ class Identity:
     limits: Limits = NO_LIMITS
     networks: tuple[Network, ...] = ()
     tags: tuple[str, ...] = ()
+    mcp: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,9 @@ _WORDS: dict[Reason, tuple[int, str, str, str]] = {
     "expired": (401, _BAD, "key_expired", "authentication_error"),
     "blocked": (403, _BAD, "key_blocked", "permission_error"),
     "model_not_allowed": (403, _BAD, "model_not_found", "permission_error"),
+    "mcp_server_not_allowed": (403, _BAD, "mcp_server_not_allowed", "permission_error"),
     "network_not_allowed": (403, _BAD, "network_not_allowed", "permission_error"),
+    "end_user_token_invalid": (401, _BAD, "end_user_token_invalid", "authentication_error"),
     "too_many_requests": (429, "requests", "rate_limit_exceeded", "rate_limit_error"),
     "too_many_tokens": (429, "tokens", "token_rate_limit_exceeded", "rate_limit_error"),
     "too_many_at_once": (429, "requests", "parallel_limit_exceeded", "rate_limit_error"),

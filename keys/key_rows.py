@@ -39,6 +39,7 @@ def row(mapping: Mapping[Any, Any]) -> KeyRow:
             limits=_limits(*(mapping[name] for name in LIMIT_NAMES)),
             networks=tuple(map(_network, mapping["networks"])),
             tags=tuple(mapping["tags"]),
+            mcp=tuple(mapping["mcp"]),
         ),
         hash=mapping["hash"],
         prefix=mapping["secret_prefix"],
@@ -66,6 +67,7 @@ def columns(key: NewKey) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "networks": list(key.networks),
         "tags": list(key.tags),
+        "mcp": list(key.mcp),
         **limits,
     }
 
@@ -95,6 +97,7 @@ def as_new(found: KeyRow) -> NewKey:
         limits=identity.limits,
         networks=tuple(map(str, identity.networks)),
         tags=identity.tags,
+        mcp=identity.mcp,
     )
 
 

@@ -10,15 +10,15 @@ from .identity import KINDS, Identity, KeyKind
 from .limits import LIMIT_NAMES, NO_LIMITS, Limits
 from .limits import read as read_limits
 
-ScopeKind = Literal["key", "end_user", "team", "gateway"]
+ScopeKind = Literal["key", "end_user", "team", "agent", "gateway"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Somebody whose use is counted.
 
-    `name` is a key's id, an end user's id, a team's name, or "" for the gateway; `label` is how a
-    refusal calls it (it names no person).
+    `name` is a key's id, an end user's id, a team's or an agent's name, or "" for the gateway;
+    `label` is how a refusal calls it (it names no person).
     """
 
     kind: ScopeKind
@@ -49,16 +49,18 @@ class Policy:
         by_kind = self.keys.get(identity.kind, NO_LIMITS)
         return identity.limits.over(by_team).over(by_kind)
 
-    def scopes(self, identity: Identity) -> tuple[Scope, ...]:
+    def scopes(self, identity: Identity, end_user: str | None = None) -> tuple[Scope, ...]:
         """All whose use a request counts for, from the narrowest to the widest.
 
         In this order a key that knocks too often is stopped before it uses up its team's share.
         The holder of a person's key is its owner, with all of the owner's keys; a service is no
-        end user.
+        end user. `end_user` is the id of whom a frontend's request was proven to come from.
         """
         found = [Scope("key", identity.key_id, "This key", self.of_key(identity))]
-        if identity.kind == "person" and identity.owner is not None:
-            found.append(Scope("end_user", identity.owner, "This user", self.each_end_user))
+        of_kind = {"person": identity.owner, "frontend": end_user}
+        user = of_kind.get(identity.kind)
+        if user is not None:
+            found.append(Scope("end_user", user, "This user", self.each_end_user))
         if identity.team is not None:
             limits = self.teams.get(identity.team, NO_LIMITS).over(self.each_team)
             found.append(Scope("team", identity.team, f"The team {identity.team}", limits))

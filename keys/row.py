@@ -36,7 +36,8 @@ class NewKey:
     """What may be said about a key: to issue one, and the names that `update` may change.
 
     `where` is the place in a file (`line 3`) that an error names. `expires_at` is UTC; `networks`
-    are CIDR, or single addresses; empty `models` and `networks` mean all.
+    are CIDR, or single addresses; empty `models` and `networks` mean all, empty `mcp` means no MCP
+    server.
     """
 
     alias: str
@@ -48,6 +49,7 @@ class NewKey:
     limits: Limits = NO_LIMITS
     networks: Sequence[str] = ()
     tags: Sequence[str] = ()
+    mcp: Sequence[str] = ()
     where: str = ""
 
 

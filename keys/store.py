@@ -61,9 +61,10 @@ class Store:
         limits: Limits = NO_LIMITS,
         networks: Sequence[str] = (),
         tags: Sequence[str] = (),
+        mcp: Sequence[str] = (),
     ) -> Issued:
         """Make a key. Raises KeyRefusedError when a field is malformed or the alias is in use."""
-        key = NewKey(alias, kind, owner, team, models, expires_at, limits, networks, tags)
+        key = NewKey(alias, kind, owner, team, models, expires_at, limits, networks, tags, mcp)
         with self.database.writing() as connection:
             return changing.issue(connection, [key], "issue", by, now)[0]
 

@@ -59,6 +59,7 @@ keys = Table(
     Column("models", JSON, nullable=False),
     Column("networks", JSON, nullable=False),
     Column("tags", JSON, nullable=False),
+    Column("mcp", JSON, nullable=False),
     Column("expires_at", Utc),
     Column("rpm", Integer),
     Column("tpm", Integer),

@@ -56,7 +56,7 @@ COLUMNS = (
     Column("end_user_source", TEXT, "What proved it: `key`, `jwt`, `header`, `slack` or `none`."),
     Column("claimed_user", TEXT, "User that the request claimed without proof."),
     Column("app", TEXT, "Program that asked, from key and user agent, as `claude-code`."),
-    Column("task", TEXT, "What a frontend asked for: chat, title, tags and so on."),
+    Column("task", TEXT, "What a frontend asked for beside the chat, as `title_generation`."),
     Column("chat_id", TEXT, "The frontend's id of the chat."),
     Column("message_id", TEXT, "The frontend's id of the message."),
     Column("tags", TEXTS, "Labels of the key and the request."),

@@ -41,17 +41,22 @@ class Priced(Protocol):
         ...
 
     @property
+    def price(self) -> Price | None:
+        """A price of its own, which comes before every other."""
+        ...
+
+    @property
     def price_id(self) -> str:
         """The id of its price in the catalogue."""
         ...
 
 
 def price_of(deployment: Priced, catalog: Catalog) -> Price | None:
-    """What a deployment costs: its own cost fields if it has any, else the catalogue's price.
+    """What a deployment costs: its own price or cost fields if it has any, else the catalogue's.
 
     Raises PriceError with one line when a cost field is not a number of 0 or more.
     """
-    return own_price(deployment) or catalog.price(deployment.price_id)
+    return deployment.price or own_price(deployment) or catalog.price(deployment.price_id)
 
 
 def own_price(deployment: Priced) -> Price | None:

@@ -51,6 +51,8 @@ class Price:
     images: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     estimate: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     currency: str = "USD"
+    at_most: Decimal | None = None
+    """USD that one request can cost at most, when only the answer tells what it has cost."""
 
     def rates(self, service_tier: str | None) -> Rates | None:
         """The rates of a service tier; None when this price does not have that tier."""

@@ -38,6 +38,8 @@ UNITS = (
     Unit("character", MILLION, "characters", "characters"),
     Unit("query", ONE, "queries", "queries"),
     Unit("page", ONE, "pages", "pages"),
+    Unit("request", ONE, "requests", "requests"),
+    Unit("passed_through", ONE, "told_usd", "usd"),
 )
 
 BY_NAME = {unit.name: unit for unit in UNITS}

@@ -16,7 +16,8 @@ class Usage:
     from a cache is a cache read, not an audio token.
 
     ``images`` are generated images (or embedded ones), ``seconds`` are seconds of audio or video,
-    ``queries`` are rerank queries or, for a chat model, web searches.
+    ``queries`` are rerank queries or, for a chat model, web searches. ``requests`` is 1 where an
+    agent bills each answer, ``told_usd`` what an agent says itself that its answer costs.
 
     Raises ValueError when a quantity is negative.
     """
@@ -36,6 +37,8 @@ class Usage:
     characters: int = 0
     queries: int = 0
     pages: int = 0
+    requests: int = 0
+    told_usd: Decimal = _ZERO
     service_tier: str | None = None
     """``priority`` or ``flex``; None, ``default``, ``auto`` and ``standard`` are the usual one."""
     image_size: str | None = None

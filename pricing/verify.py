@@ -38,6 +38,8 @@ def check(deployments: Iterable[Priced], catalog: Catalog | None = None) -> list
 
 
 def _missing(one: Priced, price: Price) -> Iterator[str]:
+    if price.units & {"request", "passed_through"}:
+        return  # an agent's, which covers the answer whatever is in it
     for alternatives in _needed(one):
         if not any(set(group) <= price.units for group in alternatives):
             yield " or ".join("+".join(group) for group in alternatives)

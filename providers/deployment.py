@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-Cloud = Literal["bedrock", "vertex", "azure", "demo", "custom"]
+from ..keys.limits import NO_LIMITS, Limits
+
+if TYPE_CHECKING:  # commands that need no models load this file, too
+    from ..pricing.price import Price
+
+Cloud = Literal["bedrock", "vertex", "azure", "demo", "custom", "agent"]
 Mode = Literal[
     "chat", "responses", "embedding", "rerank", "image", "transcription", "speech", "other"
 ]
@@ -35,6 +40,7 @@ class Deployment:
 
     ``params`` are LiteLLM's ``litellm_params``: credentials stay references (``os.environ/X``),
     references to variables that are not set are left out. ``model_info["id"]`` is ``id``.
+    ``price`` is an agent's own, ``limits`` hold for all who use it together.
     """
 
     id: str
@@ -44,6 +50,8 @@ class Deployment:
     params: Mapping[str, Any]
     model_info: Mapping[str, Any]
     price_id: str
+    price: "Price | None" = None
+    limits: Limits = NO_LIMITS
 
     @property
     def model(self) -> str:

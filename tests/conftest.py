@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .gateway import MASTER_KEY, Gateway, cloud_variables
+from . import limited as limits
+from .gateway import MASTER_KEY, OPENWEBUI_SECRETS, Gateway, cloud_variables
+from .neighbours import Neighbours
 from .servers import Postgres, Redis
 from .simulators import Simulator
 
@@ -40,8 +42,37 @@ def clouds() -> Iterator[Simulator]:
 def gateway(clouds: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with all clouds and the demo model."""
     home = tmp_path_factory.mktemp("gateway")
-    variables = {**cloud_variables(clouds), "SEKISHO_MASTER_KEY": MASTER_KEY}
+    variables = {
+        **cloud_variables(clouds),
+        "SEKISHO_MASTER_KEY": MASTER_KEY,
+        "SEKISHO_OPENWEBUI_JWT_SECRET": ", ".join(OPENWEBUI_SECRETS),
+    }
     with Gateway.start(home, "--demo", variables=variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def neighbours() -> Iterator[Neighbours]:
+    """An agent and two MCP servers, in a process of their own."""
+    with Neighbours.start() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def with_neighbours(
+    neighbours: Neighbours, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway without clouds, that offers the neighbours' agent and MCP servers."""
+    home = tmp_path_factory.mktemp("with-neighbours")
+    config, variables = neighbours.configure(home)
+    with Gateway.start(home, "--config", str(config), variables=variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def limited(clouds: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that limits everybody, and knows no secret of Open WebUI's."""
+    with limits.start(tmp_path_factory.mktemp("limited"), clouds) as running:
         yield running
 
 

@@ -24,6 +24,11 @@ T = TypeVar("T")
 
 # The shared gateway's, so that what it derives from it can be written out in tests.
 MASTER_KEY = "sk-master-of-the-tests"
+# By which Open WebUI would prove its users to it: the old one and the new one.
+OPENWEBUI_SECRETS = (
+    "the-secret-before-it-0123456789abcdef",
+    "the-secret-of-the-tests-0123456789abcdef",
+)
 _PATH = os.pathsep.join((str(Path(sys.executable).parent), "/usr/bin", "/bin"))
 
 

@@ -114,9 +114,10 @@ MISTAKES = {
         "SEKISHO_ATHENA_WORKGROUP=* (environment): must be a name of letters, digits, underscores",
         variables={"SEKISHO_ATHENA_WORKGROUP": "*"},
     ),
-    "a variable of a later version": Mistake(
-        "environment: SEKISHO_OPENWEBUI_JWT_SECRET is not in this version: unset it",
-        variables={"SEKISHO_OPENWEBUI_JWT_SECRET": "x"},
+    "a secret that is too short": Mistake(
+        "SEKISHO_OPENWEBUI_JWT_SECRET=... (environment): each must have 32 bytes or more, "
+        "as `openssl rand -hex 32` makes",
+        variables={"SEKISHO_OPENWEBUI_JWT_SECRET": f"{'a' * 32}, {'b' * 31}"},
     ),
     "a database of another kind": Mistake(
         "only SQLite and PostgreSQL work",

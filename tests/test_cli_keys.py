@@ -289,9 +289,9 @@ def test_migrate_brings_an_old_store_up_to_date(database_url: str) -> None:
     refused = run(old, "list")
     assert refused.exit_code == 1
     assert refused.stderr.endswith("then type: sekisho keys migrate\n")
-    assert run(old, "migrate").stdout == "The key store was brought from version 0001 to 0002.\n"
-    assert run(old, "migrate").stdout == "The key store is up to date (version 0002).\n"
-    assert read(old, "migrate") == {"from": "0002", "to": "0002", "migrated": False}
+    assert run(old, "migrate").stdout == "The key store was brought from version 0001 to 0003.\n"
+    assert run(old, "migrate").stdout == "The key store is up to date (version 0003).\n"
+    assert read(old, "migrate") == {"from": "0003", "to": "0003", "migrated": False}
     assert [(key["alias"], key["id"]) for key in read(old, "list")] == [("old", "key_000000000001")]
 
 

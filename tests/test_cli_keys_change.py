@@ -19,7 +19,7 @@ EVERYTHING = (
     *("--budget", "$5/day", "--budget", "100", "--budget", "1000/total"),
     *("--rpm", "60", "--tpm", "200k", "--parallel", "4"),
     *("--allow-ip", "10.1.0.0/16", "--allow-ip", "2001:db8::/32,192.0.2.7"),
-    *("--tag", "prod", "--tag", "cost=42"),
+    *("--tag", "prod", "--tag", "cost=42", "--mcp", "wiki", "--mcp", "calc"),
 )
 
 
@@ -48,6 +48,7 @@ def test_issue_takes_every_limit(places: Places) -> None:
     }
     assert issued["networks"] == ["10.1.0.0/16", "2001:db8::/32", "192.0.2.7/32"]
     assert issued["tags"] == ["prod", "cost=42"]
+    assert issued["mcp"] == ["wiki", "calc"]
 
 
 def test_budget_period_is_for_amounts_that_name_none(places: Places) -> None:
@@ -64,9 +65,18 @@ def test_words_for_nothing_are_as_good_as_nothing_said(places: Places) -> None:
         places,
         *("--alias", "a", "--models", "all", "--allow-ip", "any", "--tag", "none"),
         *("--expires", "never", "--rpm", "none", "--budget", "none", "--team", "none"),
+        *("--mcp", "none"),
     )
     assert (issued["models"], issued["networks"], issued["tags"]) == ([], [], [])
+    assert issued["mcp"] == []
     assert (issued["expires_at"], issued["team"], issued["limits"]) == (None, None, NO_LIMITS)
+
+
+def test_no_server_and_another_is_misuse(places: Places) -> None:
+    """`--mcp none` stands alone: it would be unclear which of the two was meant."""
+    result = run(places, "issue", "--alias", "a", "--mcp", "wiki", "--mcp", "none")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--mcp none takes all servers away: name no others beside it" in result.stderr
 
 
 def test_update_says_what_changed(places: Places) -> None:
@@ -75,7 +85,7 @@ def test_update_says_what_changed(places: Places) -> None:
     shown = done(
         places,
         *("update", "ci", "--alias", "build", "--models", "all", "--rpm", "120", "--tag", "none"),
-        *("--budget", "none/day", "--expires", "2099-01-01", "--allow-ip", "any"),
+        *("--budget", "none/day", "--expires", "2099-01-01", "--allow-ip", "any", "--mcp", "all"),
     )
     lines = [re.sub(r" +", " ", line).strip() for line in shown.splitlines()]
     assert lines == [
@@ -87,6 +97,7 @@ def test_update_says_what_changed(places: Places) -> None:
         "expires never -> 2099-01-01 00:00 UTC",
         "networks 10.1.0.0/16,2001:db8::/32,192.0.2.7/32 -> any",
         "tags prod,cost=42 -> none",
+        "mcp servers wiki,calc -> *",
     ]
     kept = read(places, "show", "build")
     assert kept["limits"] == {

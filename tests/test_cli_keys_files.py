@@ -15,14 +15,14 @@ from .keys_command import Places, done, issue, read, run
 KEY = r"sk-sekisho-[0-9A-Za-z]{8}-[0-9A-Za-z]{43}"
 COLUMNS = (
     "alias,kind,owner,team,models,budget_day,budget_month,budget_total,rpm,tpm,parallel,"
-    "expires_at,networks,tags"
+    "expires_at,networks,tags,mcp"
 )
 FULL = (
     f"{COLUMNS}\n"
     "hanako,person,Hanako@example.com,research,claude-* gpt-5,5,$100,,60,200k,4,2099-03-31,"
-    '"10.0.0.0/8, 2001:db8::/32",prod;red\n'
+    '"10.0.0.0/8, 2001:db8::/32",prod;red,wiki calc\n'
     "\n"
-    "ci,,,,,,,,,,,,,\n"
+    "ci,,,,,,,,,,,,,,\n"
 )
 
 
@@ -72,6 +72,7 @@ def test_import_issues_a_key_for_each_line(both: Places) -> None:
     assert hanako["expires_at"] == "2099-03-31T00:00:00Z"
     assert hanako["networks"] == ["10.0.0.0/8", "2001:db8::/32"]
     assert hanako["tags"] == ["prod", "red"]
+    assert (hanako["mcp"], ci["mcp"]) == (["wiki", "calc"], [])
     history = read(both, "show", "hanako", "--history")["history"]
     assert [change["action"] for change in history] == ["import"]
 

@@ -403,6 +403,25 @@ def test_a_persons_budget(place: Place) -> None:
     assert place.ask(two, max_tokens=DEAR).status_code == 200
 
 
+def test_the_budget_of_a_chats_user(place: Place) -> None:
+    """Each user of a frontend spends a budget of its own, and nobody's name is in the refusal."""
+    with place.client(place.issue("open-webui", kind="frontend")) as chat:
+
+        def ask(user: str, words: str = "hi", **more: Any) -> httpx.Response:
+            headers = {"x-openwebui-user-id": user}
+            return chat.post(CHAT, json=_body(words, **more), headers=headers)
+
+        spent = ask("user-1", "[[sim:usage input=0 output=45000]]")  # 0.36 USD
+        assert spent.status_code == 200
+        refused = ask("user-1", max_tokens=30_000)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
+        assert refused.json()["error"]["message"].startswith("This user has used 0.36 of its ")
+        assert "user-1" not in refused.text
+        assert place.gateway.row(refused).end_user_id == "user-1"
+        assert ask("user-1", max_tokens=DEAR).status_code == 200
+        assert ask("user-2", max_tokens=30_000).status_code == 200
+
+
 def test_the_gateways_budget(place: Place) -> None:
     """All keys spend the gateway's budget, also one that has none of its own."""
     key = place.issue("no budget of its own")

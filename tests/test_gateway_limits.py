@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,32 +13,15 @@ import anthropic
 import httpx
 import openai
 import pytest
-import yaml
-from sekisho import config
 from sekisho.keys.limits import NO_LIMITS, Limits
 from sekisho.keys.store import Store
 from sekisho.lake.record import Record
 
-from .gateway import Gateway, cloud_variables, until
-from .simulators import Simulator
+from .gateway import Gateway, until
 
 Json = dict[str, Any]
 
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
-
-LIMITS: Json = {
-    "gateway": {"parallel": 5, "tpm": 200_000},
-    "each_end_user": {"rpm": 3},
-    "each_team": {"rpm": 4},
-    "teams": {
-        "lab": {"rpm": 99, "parallel": 2, "each_key": {"rpm": 2}},
-        "readers": {"tpm": 3000},
-    },
-    "keys": {
-        "service": {"parallel": 3, "tpm": 100_000},
-        "frontend": {"rpm": 3},
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -93,18 +76,9 @@ def _body(words: str, **more: Any) -> Json:
 
 
 @pytest.fixture(scope="module")
-def place(clouds: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(limited: Gateway) -> Place:
     """One gateway whose configuration file limits everybody."""
-    home = tmp_path_factory.mktemp("limits")
-    written = yaml.safe_load(config.PACKAGED.read_text())
-    written["include"] = [str(config.PACKAGED.parent / "providers" / "azure.yaml")]
-    written["sekisho"] = {"limits": LIMITS}
-    (home / "gateway.yaml").write_text(yaml.safe_dump(written))
-    variables = cloud_variables(clouds)
-    with Gateway.start(
-        home, "--config", str(home / "gateway.yaml"), variables=variables
-    ) as gateway:
-        yield Place(gateway)
+    return Place(limited)
 
 
 @dataclass(frozen=True)

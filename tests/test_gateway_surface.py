@@ -58,6 +58,16 @@ SHARED = {
     "POST /v2/rerank",
 }
 
+# Ours has a server's name in the place of these words of LiteLLM's.
+SHARED_MCP = {
+    *(" /mcp", " /mcp/mcp", "GET /mcp/docs", "GET /mcp/enabled", "GET /mcp/redoc"),
+    *("GET /mcp/sse", "GET /mcp/sse/", "HEAD /mcp/docs", "HEAD /mcp/redoc"),
+    *("HEAD /mcp/sse", "HEAD /mcp/sse/"),
+    *("DELETE /mcp", "DELETE /mcp/proxy", "GET /mcp", "GET /mcp/proxy", "HEAD /mcp"),
+    *("HEAD /mcp/proxy", "OPTIONS /mcp", "OPTIONS /mcp/proxy", "PATCH /mcp", "PATCH /mcp/proxy"),
+    *("POST /mcp", "POST /mcp/proxy", "PUT /mcp", "PUT /mcp/proxy"),
+}
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 SERVED = {
     "/v1/chat/completions": "POST",
@@ -79,6 +89,8 @@ SERVED = {
     "/audio/transcriptions": "POST",
     "/v1/audio/speech": "POST",
     "/audio/speech": "POST",
+    "/mcp": "POST",
+    "/mcp/{server}": "POST",
     "/v1/models": "GET",
     "/models": "GET",
     "/v1/models/{model}": "GET",
@@ -112,14 +124,14 @@ def master_key(gateway: Gateway) -> str:
 
 
 def test_the_table_of_routes_is_this_one() -> None:
-    """Sekisho serves these 37 paths, each with one method; another one is a decision."""
+    """Sekisho serves these 39 paths, each with one method; another one is a decision."""
     assert {path: r.method for r in surface.ROUTES for path in r.paths} == SERVED
 
 
 def test_litellms_routes_that_share_a_path_with_ours() -> None:
     """An upgrade of LiteLLM that adds a route which we would serve fails here."""
     shared = {f"{r.method} {r.path}" for r in routes() if surface.allowed_methods(filled(r.path))}
-    assert shared == SHARED
+    assert shared == SHARED | SHARED_MCP
 
 
 def code_of(error: dict[str, Any]) -> str:
@@ -172,13 +184,14 @@ def test_no_other_route_of_litellm_answers(gateway: Gateway, key: str, holder: s
 
 
 def test_what_litellm_mounts_does_not_answer(client: httpx.Client) -> None:
-    """Its pages, its documentation and its MCP server are not there."""
+    """Its pages and its documentation are not there; at /mcp our own route is."""
     mounts = {route.path for route in routes() if not route.method}
     assert {"/ui", "/swagger", "/mcp"} <= mounts
     for mount in sorted(mounts):
         for path in (filled(mount), filled(mount) + "/", filled(mount) + "/index.html"):
-            assert client.get(path).status_code == 404, path
-            assert client.post(path).status_code == 404, path
+            served = surface.find("POST", path) is surface.MCP
+            assert client.get(path).status_code == (405 if served else 404), path
+            assert client.post(path).status_code == (400 if served else 404), path
 
 
 def test_a_served_path_with_another_method(client: httpx.Client) -> None:
@@ -186,7 +199,8 @@ def test_a_served_path_with_another_method(client: httpx.Client) -> None:
     for path, method in SERVED.items():
         for other in METHODS:
             if other != method and path != HIDDEN:
-                answer = client.request(other, path.replace("{model}", "demo"))
+                named = path.replace("{model}", "demo").replace("{server}", "wiki")
+                answer = client.request(other, named)
                 assert (answer.status_code, answer.headers["allow"]) == (405, method), path
 
 

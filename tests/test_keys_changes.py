@@ -47,6 +47,7 @@ def test_limits_networks_and_tags_come_back(store: Store) -> None:
         limits=EVERYTHING,
         networks=["10.1.2.3/8", "192.0.2.7", "2001:DB8::1", "::ffff:10.0.0.0/104"],
         tags=["env:prod", "a=b", "env:prod"],
+        mcp=["wiki", "calc", "wiki"],
     )
     identity = store.get("a").identity
     assert identity == issued.row.identity
@@ -57,6 +58,7 @@ def test_limits_networks_and_tags_come_back(store: Store) -> None:
         "2001:db8::1/128",
     ]
     assert identity.tags == ("env:prod", "a=b")
+    assert identity.mcp == ("wiki", "calc")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,10 @@ def test_limits_networks_and_tags_come_back(store: Store) -> None:
         ("networks", ["10.0.0.0/33"], "network '10.0.0.0/33': write 10.1.0.0/16, 2001:db8::/32"),
         ("networks", ["example.com"], "network 'example.com': write"),
         ("networks", [f"10.0.0.{n}" for n in range(101)], "101 networks: at most 100"),
+        ("mcp", ["a-b"], "MCP server 'a-b': a name in mcp_servers: (letters, digits, _)"),
+        ("mcp", ["w*"], "MCP server 'w*': a name in mcp_servers:"),
+        ("mcp", ["x" * 65], "letters, digits, _), or *"),
+        ("mcp", [f"s{n}" for n in range(101)], "101 MCP servers: at most 100"),
         ("tags", ["a b"], "tag 'a b': 1 to 64 letters, digits and"),
         ("tags", ["a,b"], "tag 'a,b': 1 to 64"),
         ("tags", ["x" * 65], "1 to 64 letters"),

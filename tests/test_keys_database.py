@@ -84,7 +84,7 @@ def test_a_store_of_a_newer_sekisho_is_refused(database_url: str) -> None:
         connection.execute(text("UPDATE sekisho_schema SET version_num = '0099'"))
     with pytest.raises(
         KeyStoreError,
-        match=r"was made by a newer Sekisho \(key store version 0099, this one knows 0002\)",
+        match=r"was made by a newer Sekisho \(key store version 0099, this one knows 0003\)",
     ):
         Store(database_url, migrate=True)
 

@@ -104,7 +104,7 @@ def test_a_store_of_sekisho_0_1_is_adopted(tmp_path: Path) -> None:
     with pytest.raises(KeyStoreError) as caught:
         Store(f"sqlite:///{file}")
     assert str(caught.value) == (
-        f"{file} was made by an older Sekisho (key store version 0001, this one needs 0002); "
+        f"{file} was made by an older Sekisho (key store version 0001, this one needs 0003); "
         "make a backup, then type: sekisho keys migrate"
     )
     Store(f"sqlite:///{file}", migrate=True).close()
@@ -122,7 +122,7 @@ def test_step_two_keeps_everything(database_url: str, monkeypatch: pytest.Monkey
         assert row is not None
         assert (row.identity.key_id, row.identity.owner) == ("key_1", "alice@example.com")
         assert row.identity.models == ("claude-*",)
-        assert (row.identity.networks, row.identity.tags) == ((), ())
+        assert (row.identity.networks, row.identity.tags, row.identity.mcp) == ((), (), ())
         assert row.identity.limits.budgets == {}
         assert row.identity.expires_at == datetime(2027, 1, 1, tzinfo=UTC)
         assert row.blocked_at == datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
@@ -168,7 +168,7 @@ def test_tables_and_migrations_agree(database_url: str) -> None:
         assert compare_metadata(context, metadata) == []
         one = connection.execute(text("SELECT version_num FROM sekisho_schema")).scalars().all()
     database.close()
-    assert one == ["0002"]
+    assert one == ["0003"]
 
 
 def test_alembic_is_not_imported_for_a_store_that_is_up_to_date(database_url: str) -> None:

@@ -136,7 +136,7 @@ def test_month_to_date(world: World, span: Span) -> None:
     ]
     scopes: dict[str, Callable[[Record], str]] = {
         "key": lambda r: r.api_key_id or "",
-        "end_user": lambda r: r.owner or "" if r.api_key_kind == "person" else "",
+        "end_user": lambda r: (r.owner if r.api_key_kind == "person" else r.end_user_id) or "",
         "team": lambda r: r.team or "",
     }
     for scope, key in scopes.items():

@@ -1,11 +1,13 @@
 """What a row tells of its usage is all that its cost needs: the gate's figure comes out again."""
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
 from sekisho.lake.upkeep.reprice import NotKnown, Prices, Row
 from sekisho.pricing import catalog
+from sekisho.pricing.agents import price_of_rule
 from sekisho.pricing.cost import Unpriced, cost
 from sekisho.pricing.price import Price
 from sekisho.pricing.usage import Usage
@@ -107,3 +109,33 @@ def test_a_tier_is_asked_for_only_where_it_matters() -> None:
         prices(price).bill(row_of(Usage(input_tokens=10)))
     (claude,) = (p for p in PRICES if p.id == "bedrock/global.anthropic.claude-sonnet-4-6")
     assert prices(claude).bill(row_of(Usage(input_tokens=10))).total == Decimal("0.00003")
+
+
+def agent(rule: object) -> Deployment:
+    """The deployment of an agent with a price rule."""
+    price = price_of_rule(rule, "desk@agent")
+    params = {"model": "custom_openai/desk"}
+    return Deployment("desk@agent", "desk", "agent", "chat", params, {}, "desk@agent", price)
+
+
+def test_an_agents_answer_has_a_new_price() -> None:
+    """A request that was recorded as one is billed by the rule of today; what was told stays."""
+    usage = Usage(input_tokens=11, output_tokens=7)
+    row = replace(
+        row_of(usage),
+        deployment_id="desk@agent",
+        gen_ai_response_model="custom_openai/desk",
+        other_units={"requests": Decimal(1)},
+    )
+    dearer = Prices([agent({"per_request": "0.07"})], catalog.load())
+    assert dearer.bill(row).total == Decimal("0.07")
+    told = Prices([agent("passed_through")], catalog.load())
+    with pytest.raises(NotKnown):
+        told.bill(row)
+
+
+@pytest.mark.parametrize("name", ["mcp", "mcp_tool_call", "mcp_prompt_get", "mcp_resource_read"])
+def test_calls_of_mcp_servers_are_free(name: str) -> None:
+    """Nobody bills them, whatever the prices are."""
+    row = replace(row_of(Usage()), gen_ai_operation_name=name, deployment_id="calc")
+    assert Prices([], catalog.load()).bill(row).total == 0

@@ -569,8 +569,64 @@ def test_parameters_are_all_the_rest() -> None:
 
 def test_every_route_says_something() -> None:
     """For each route it is known what of a request is said to the model."""
-    for route in surface.INFERENCE:
+    for route in (*surface.INFERENCE, *surface.MCP_CALLS):
         assert messages.said_in(route.operation) is not messages.said_in("prophecy")
+
+
+def test_a_call_of_an_mcp_server() -> None:
+    """It is a tool call and its response; a picture in a result is a medium."""
+    params = {"name": "calc-add", "arguments": {"a": 1}, "_meta": {"progressToken": 1}}
+    assert messages.asked("mcp_tool_call", {"method": "tools/call", "params": params}) == [
+        {
+            "role": "assistant",
+            "parts": [
+                {
+                    "type": "tool_call",
+                    "name": "calc-add",
+                    "arguments": {"a": 1},
+                    "_meta": {"progressToken": 1},
+                }
+            ],
+        }
+    ]
+    picture = {"type": "image", "data": "iVBORw0=", "mimeType": "image/png"}
+    result = {"content": [{"type": "text", "text": "3"}, picture], "isError": False}
+    assert messages.answered("mcp_tool_call", {"result": result}) == [
+        {
+            "role": "assistant",
+            "parts": [
+                {
+                    "type": "tool_call_response",
+                    "response": [
+                        {"type": "text", "content": "3"},
+                        {
+                            "type": "blob",
+                            "modality": "image",
+                            "mime_type": "image/png",
+                            "content": "iVBORw0=",
+                        },
+                    ],
+                    "isError": False,
+                }
+            ],
+            "finish_reason": None,
+        }
+    ]
+
+
+def test_what_else_an_mcp_server_gives() -> None:
+    """A resource, a prompt and an error of the server stand in the response as they came."""
+    for operation, body, told in (
+        (
+            "mcp_resource_read",
+            {"result": {"contents": [{"uri": "a"}]}},
+            {"contents": [{"uri": "a"}]},
+        ),
+        ("mcp_prompt_get", {"result": {"messages": []}}, {"messages": []}),
+        ("mcp_tool_call", {"error": {"code": -32602}}, {"code": -32602}),
+    ):
+        (message,) = messages.answered(operation, body)
+        assert message["parts"] == [{"type": "tool_call_response", "response": told}]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,23 @@ def test_the_scopes_of_a_person() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("frontend", ["u-1"]),
+        ("person", ["aoi@example.com"]),
+        ("service", []),
+    ],
+)
+def test_the_end_user_of_a_request(kind: str, found: list[str]) -> None:
+    """A frontend's proven end user has limits by id; other keys aren't asked for one."""
+    holder = _holder(kind=kind, owner="aoi@example.com")
+    users = [s for s in policy.read(FULL).scopes(holder, "u-1") if s.kind == "end_user"]
+    assert [scope.name for scope in users] == found
+    limits = Limits(rpm=60, budget_day=Decimal(10))
+    assert all((s.label, s.limits) == ("This user", limits) for s in users)
+
+
 @pytest.mark.parametrize("kind", ["service", "frontend"])
 def test_who_is_no_end_user(kind: str) -> None:
     """A service and a chat that serves many are no end users, whoever owns them."""
@@ -216,6 +233,7 @@ def test_a_time_zone_that_is_none(zone: str) -> None:
         ("SEKISHO_REDIS_URL", "hunter2@cache:6379", "must be a URL that begins with redis"),
         ("SEKISHO_BUDGET_WEBHOOK", "ftp://x/hunter2", "must be a URL that begins with https"),
         ("SEKISHO_BUDGET_WEBHOOK", "hunter2", "must be a URL that begins with https"),
+        ("SEKISHO_OPENWEBUI_JWT_SECRET", "hunter2", "each must have 32 bytes or more"),
     ],
 )
 def test_a_secret_is_not_in_an_error(name: str, value: str, says: str) -> None:
@@ -240,6 +258,17 @@ def test_a_value_that_can_not_be_used(name: str, value: str, says: str) -> None:
         settings.load(environ={name: value})
     assert str(told.value).startswith(f"{name}={value} (environment): ")
     assert says in str(told.value)
+
+
+@pytest.mark.parametrize("between", [" ", ",", ", ", "\n"])
+def test_several_secrets_of_open_webui(between: str) -> None:
+    """While a secret changes there are two, with spaces, commas or line breaks between them."""
+    old, new = "o" * 32, "n" * 40
+    found = settings.load(environ={"SEKISHO_OPENWEBUI_JWT_SECRET": old + between + new})
+    assert found.openwebui_jwt_secret == (old, new)
+    (origin,) = [one for one in found.origins if one.variable.key == "openwebui_jwt_secret"]
+    assert (origin.shown, origin.source) == ("(set)", "environment")
+    assert settings.load(environ={}).openwebui_jwt_secret == ()
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])

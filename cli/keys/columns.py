@@ -22,7 +22,7 @@ FORMATS: tuple[Format, ...] = ("csv", "jsonl")
 COLUMNS = (
     *("alias", "kind", "owner", "team", "models"),
     *("budget_day", "budget_month", "budget_total", "rpm", "tpm", "parallel"),
-    *("expires_at", "networks", "tags"),
+    *("expires_at", "networks", "tags", "mcp"),
 )
 assert set(LIMIT_NAMES) <= set(COLUMNS)
 # What an export tells beside it.

@@ -100,6 +100,7 @@ def _values(row: KeyRow, spend: Mapping[Period, Spend], now: datetime) -> dict[s
         "expires_at": identity.expires_at,
         "networks": [str(network) for network in identity.networks],
         "tags": list(identity.tags),
+        "mcp": list(identity.mcp),
         "id": identity.key_id,
         "prefix": row.prefix,
         "state": row.state(now),

@@ -30,6 +30,7 @@ class Typed(TypedDict):
     expires: str | None
     allow_ip: tuple[str, ...]
     tag: tuple[str, ...]
+    mcp: tuple[str, ...]
 
 
 _OPTIONS = (
@@ -77,6 +78,12 @@ _OPTIONS = (
         metavar="TAG",
         help="Word for every row of its log; several times, or none.",
     ),
+    click.option(
+        "--mcp",
+        multiple=True,
+        metavar="NAME",
+        help="MCP server that it may use, by its name; several times, '*' for all, or none.",
+    ),
 )
 
 
@@ -107,6 +114,8 @@ def given(typed: Typed, now: datetime) -> dict[str, Any]:
         found["networks"] = words.networks(typed["allow_ip"])
     if typed["tag"]:
         found["tags"] = words.tags(typed["tag"])
+    if typed["mcp"]:
+        found["mcp"] = words.mcp(typed["mcp"])
     return found
 
 

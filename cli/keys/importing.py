@@ -52,9 +52,9 @@ def import_keys(
     """Issue a key for every line of FILE (- is stdin), all or none.
 
     Columns: alias, kind, owner, team, models, budget_day, budget_month, budget_total, rpm, tpm,
-    parallel, expires_at, networks, tags; all but alias may be left out. Lists have spaces, commas
-    or semicolons between. What 'keys export' writes can be read, and gives new keys. Each new key
-    is printed this once: alias, tab, key.
+    parallel, expires_at, networks, tags, mcp; all but alias may be left out. Lists have spaces,
+    commas or semicolons between. What 'keys export' writes can be read, and gives new keys. Each
+    new key is printed this once: alias, tab, key.
     """
     now, name = datetime.now(UTC), who(by)
     if keys_to is not None and os.path.lexists(keys_to):

@@ -108,4 +108,5 @@ def _rest(values: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "limits": Limits(**limits),
         "networks": words.networks([values.get("networks", "any")]),
         "tags": words.tags([values.get("tags", "none")]),
+        "mcp": words.mcp([values.get("mcp", "none")]),
     }

@@ -109,6 +109,7 @@ def _fields(row: KeyRow, now: datetime) -> dict[str, str]:
         "expires": views.utc(identity.expires_at, "never"),
         "networks": ",".join(map(str, identity.networks)) or "any",
         "tags": ",".join(identity.tags) or "-",
+        "mcp servers": ",".join(identity.mcp) or "-",
         "created": f"{views.utc(row.created_at)} by {row.created_by}",
         "blocked": views.utc(row.blocked_at),
         "revoked": views.utc(row.revoked_at),

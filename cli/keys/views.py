@@ -36,6 +36,7 @@ def key_object(row: KeyRow, now: datetime) -> dict[str, object]:
         "limits": limits_object(identity.limits),
         "networks": [str(network) for network in identity.networks],
         "tags": list(identity.tags),
+        "mcp": list(identity.mcp),
         "created_at": row.created_at,
         "created_by": row.created_by,
         "blocked_at": row.blocked_at,
@@ -85,6 +86,7 @@ def fields_of(row: KeyRow) -> dict[str, str]:
         "expires": utc(identity.expires_at, "never"),
         "networks": ",".join(map(str, identity.networks)) or "any",
         "tags": ",".join(identity.tags) or "none",
+        "mcp servers": ",".join(identity.mcp) or "none",
     }
 
 

@@ -83,6 +83,16 @@ def tags(texts: Iterable[str]) -> tuple[str, ...]:
     return () if len(items) == 1 and nothing(items[0]) else items
 
 
+def mcp(texts: Iterable[str]) -> tuple[str, ...]:
+    """Names of MCP servers in their order; `none` is none, `all` is every one."""
+    items = parts(texts)
+    if len(items) == 1 and nothing(items[0]):
+        return ()
+    if any(nothing(item) for item in items):
+        raise Misuse("--mcp none takes all servers away: name no others beside it")
+    return tuple("*" if item.lower() == "all" else item for item in items)
+
+
 def expires(name: str, text: str, now: datetime) -> datetime | None:
     """A time ahead (UTC); `never` is None."""
     return None if nothing(text, "never") else when.later(name, text, now)

@@ -20,7 +20,10 @@ def open_webui(target: Target) -> Plan:
             "DEFAULT_MODELS": target.model.alias,
             "TASK_MODEL_EXTERNAL": target.small.alias,
         },
-        notes=("They count at its first start only. Later: Admin Panel > Settings > Connections.",),
+        notes=(
+            "They count at its first start only. Later: Admin Panel > Settings > Connections.",
+            "For more than one person: sekisho openwebui install (docs/open-webui.md).",
+        ),
         managed_notes=_NOT_CENTRAL,
     )
 

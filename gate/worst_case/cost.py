@@ -17,6 +17,8 @@ requests, and not ten times as much. The rules:
 * Tools that the provider runs are used `max_uses` times, else 10 times; each use finds 10,000
   tokens (OpenAI bills 8,000 for mini models, "Pricing") and is another turn that reads everything
   again. No vendor documents a bound.
+* An agent costs what its price rule says for a request; one that tells its cost itself, what the
+  rule names as the most, else nothing in advance.
 * Of all deployments of the alias the dearest: balancing and retries may take any.
 
 No bound, therefore: letters at random and base64 written as text; a PDF with less than 3 KB a page;
@@ -123,6 +125,7 @@ def _usd(
     total += drawn * dearest("output", "image_output")
     total += usage.seconds * dearest("second") + usage.characters * dearest("character")
     total += usage.queries * dearest("query") + usage.images * _picture(price, asked)
+    total += dearest("request") + (price.at_most or FREE)
     return max(total, _estimated(price, usage))
 
 

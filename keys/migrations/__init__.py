@@ -6,7 +6,7 @@ from sqlalchemy import Connection, column, inspect, select, table
 
 from ..row import KeyStoreError
 
-HEAD = "0002"
+HEAD = "0003"
 _FIRST = "0001"  # what Sekisho 0.1 made, before there were migrations
 _VERSIONS = table("sekisho_schema", column("version_num"))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...untyped import mapping, sequence
-from . import google, media
+from . import google, mcp, media
 from .media import Json
 from .parts import (
     arguments,
@@ -36,6 +36,9 @@ _SAID: Mapping[str, tuple[str, ...]] = {
     "image_edit": ("prompt", "image", "mask"),
     "transcription": ("prompt",),
     "speech": ("instructions", "input"),
+    "mcp_tool_call": ("params",),
+    "mcp_prompt_get": ("params",),
+    "mcp_resource_read": ("params",),
 }
 # Their input is texts, or pictures to measure, and no conversation.
 _PLAIN = frozenset({"embeddings"})
@@ -108,6 +111,7 @@ _READERS: Mapping[str, Callable[[Any], list[Json]]] = {
     "documents": _documents,
     "systemInstruction": google.system,
     "contents": google.contents,
+    "params": mcp.call,
 }
 
 
@@ -270,4 +274,7 @@ _ANSWERS: Mapping[str, Callable[[Json], list[Json] | None]] = {
     "image_edit": _pictures,
     "transcription": _transcript,
     "speech": _speech,
+    "mcp_tool_call": mcp.response,
+    "mcp_prompt_get": mcp.response,
+    "mcp_resource_read": mcp.response,
 }

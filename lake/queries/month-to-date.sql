@@ -19,7 +19,7 @@ FROM (
   SELECT
     api_key_id,
     api_key_alias,
-    CASE WHEN api_key_kind = 'person' THEN owner END AS person,
+    CASE api_key_kind WHEN 'person' THEN owner WHEN 'frontend' THEN end_user_id END AS person,
     team,
     billed_cost,
     is_priced

@@ -154,7 +154,8 @@ def _cost(price: Price, usage: Usage, tier: str | None) -> Cost:
 
 def _is_free(row: Row) -> bool:
     """Whether the gate billed nothing for it whatever the price: no provider has answered."""
-    if row.status in _NEVER_BILLED or row.gen_ai_operation_name == "count_tokens":
+    operation = row.gen_ai_operation_name or ""
+    if row.status in _NEVER_BILLED or operation == "count_tokens" or operation.startswith("mcp"):
         return True
     return row.deployment_id is None and row.billed_cost == 0
 
@@ -179,6 +180,7 @@ def _usage(row: Row) -> Usage:
         characters=int(units.get("characters", 0)),
         queries=int(units.get("queries", 0)),
         pages=int(units.get("pages", 0)),
+        requests=int(units.get("requests", 0)),
     )
     if not any(getattr(usage, name) for name in QUANTITIES):
         raise NotKnown("what it used is not in the row")

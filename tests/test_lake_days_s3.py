@@ -192,10 +192,7 @@ def test_the_keepers_policy_is_enough_and_the_writers_is_not(
     store = lake(emulator, tmp_path, monkeypatch)
     athena = policies.Athena(workgroup="primary", database="sekisho")
     writer, keeper = (
-        emulator.user(
-            policies.policy(role, store.name, athena), name=f"{role}-{tmp_path.name}"[:60]
-        )
-        for role in ("writer", "keeper")
+        emulator.user(policies.policy(role, store.name, athena)) for role in ("writer", "keeper")
     )
     monkeypatch.setattr(compact, "PATIENCE", timedelta(0))
     emulator.enforce()

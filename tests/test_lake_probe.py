@@ -32,6 +32,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_gateways_own_rights_are_enough(emulator: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the writer's policy, which lets put and nothing else, the probe succeeds."""
     athena = policies.Athena(workgroup="primary", database="sekisho")
+    emulator.reset()
     user = emulator.user(policies.policy("writer", emulator.lake, athena))
     emulator.enforce()
     use(user, monkeypatch)

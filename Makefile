@@ -15,8 +15,8 @@ test: check pytest  ## Everything that CI runs.
 check: $(VENV)/installed  ## Linter, formatter and type checkers.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	cd $(TYPES) && ../bin/mypy --config-file ../../pyproject.toml -p sekisho
-	$(BIN)/pyright
+	$(BIN)/pyright & (cd $(TYPES) && ../bin/mypy --config-file ../../pyproject.toml -p sekisho); \
+	mypy=$$?; wait $$! && exit $$mypy
 
 pytest: $(VENV)/installed
 	$(BIN)/python -m pytest -m 'not serial and not long and not openwebui' --numprocesses 2 --dist loadfile

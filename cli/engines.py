@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
 
+from ..lake.asking.athena import AthenaSettings
 from . import output
 
 if TYPE_CHECKING:
@@ -17,27 +18,12 @@ if TYPE_CHECKING:
 EngineName = Literal["duckdb", "athena"]
 
 
-class LakePlaces(output.Places, Protocol):
+class LakePlaces(output.Places, AthenaSettings, Protocol):
     """The part of `Settings` that says where questions are answered."""
 
     @property
     def redact(self) -> Sequence[re.Pattern[str]]:
         """What prompts in the spool may still have, and nobody shall see."""
-        ...
-
-    @property
-    def athena_workgroup(self) -> str:
-        """Athena's workgroup."""
-        ...
-
-    @property
-    def athena_database(self) -> str:
-        """Glue's database."""
-        ...
-
-    @property
-    def athena_output(self) -> str:
-        """`s3://bucket/prefix/` for results; empty: as the workgroup says."""
         ...
 
 

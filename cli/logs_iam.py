@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from ..lake.asking.athena import AthenaSettings
 from . import output
 
 if TYPE_CHECKING:
@@ -12,15 +13,9 @@ if TYPE_CHECKING:
 _ROLES = ("writer", "reader", "keeper")
 
 
-class _Settings(Protocol):
+class _Settings(AthenaSettings, Protocol):
     @property
     def lake(self) -> str: ...
-    @property
-    def athena_workgroup(self) -> str: ...
-    @property
-    def athena_database(self) -> str: ...
-    @property
-    def athena_output(self) -> str: ...
 
 
 @click.command("iam")

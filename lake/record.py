@@ -13,7 +13,7 @@ PayloadLogged = Literal["full", "hash", "none", "shed"]
 EndUserSource = Literal["key", "jwt", "header", "slack", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Attempt:
     """One call to a provider within a request; `duration_ms` in milliseconds."""
 
@@ -25,7 +25,7 @@ class Attempt:
     duration_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A row of `llm_usage`; `columns.COLUMNS` says what each field means and in which unit.
 

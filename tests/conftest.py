@@ -11,6 +11,7 @@ import pytest
 from . import limited as limits
 from .gateway import MASTER_KEY, OPENWEBUI_SECRETS, Gateway, cloud_variables
 from .neighbours import Neighbours
+from .s3_servers import Moto, S3Server, moto, rclone
 from .servers import Postgres, Redis
 from .simulators import Simulator
 
@@ -36,6 +37,20 @@ def clouds() -> Iterator[Simulator]:
     """Bedrock, Vertex AI and Azure, simulated in a process of their own."""
     with Simulator.start() as simulator:
         yield simulator
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """rclone's S3 server, which checks signatures and doesn't know `If-Match`."""
+    with rclone(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Moto]:
+    """moto's S3 server, which knows `If-Match` and enforces IAM policies."""
+    with moto() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

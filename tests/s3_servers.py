@@ -7,6 +7,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import urllib.request
@@ -109,8 +110,9 @@ class Moto(S3Server):
         """Check signatures and IAM policies from now on, or no longer."""
         self._control("reset-auth", b"0" if on else b"inf")
 
-    def user(self, policy: Mapping[str, Any], name: str = "sekisho") -> S3Server:
+    def user(self, policy: Mapping[str, Any]) -> S3Server:
         """The same server for a new IAM user with this policy only. Call `enforce` afterwards."""
+        name = f"sekisho-{secrets.token_hex(4)}"
         iam = self.client("iam")
         try:
             iam.create_user(UserName=name)

@@ -156,7 +156,7 @@ def _found(text: str, told: list[str]) -> bool:
     return all(any(inner in one for one in told) for inner in texts(parsed))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(OPERATIONS), OBJECTS, OBJECTS | st.none())
 @example("completions", {"user": dict(zip("\udc00\ufffd", ("one", "another"), strict=True))}, None)
 def test_all_texts_are_in_the_row(operation: str, asked: Json, answer: Json | None) -> None:
@@ -169,7 +169,7 @@ def test_all_texts_are_in_the_row(operation: str, asked: Json, answer: Json | No
         assert _found(text, told)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(OPERATIONS), OBJECTS, OBJECTS | st.none(), st.sampled_from(["hash", "full"]))
 def test_json_as_it_came(
     operation: str, asked: Json, answer: Json | None, keep: Literal["hash", "full"]
@@ -186,7 +186,7 @@ def test_json_as_it_came(
             assert set(message) >= {"role", "parts"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(OPERATIONS), OBJECTS, OBJECTS | st.none())
 def test_hashes_tell_no_text(operation: str, asked: Json, answer: Json | None) -> None:
     """In mode `hash` no text of what is said to the model, or by it, is in the line."""
@@ -199,7 +199,7 @@ def test_hashes_tell_no_text(operation: str, asked: Json, answer: Json | None) -
         row(line, "hash", ())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200) | st.builds(lambda v: json.dumps(v).encode(), JSONS))
 def test_lines_of_any_kind(line: bytes) -> None:
     """Any line is a row or a ValueError."""

@@ -228,7 +228,7 @@ DATA = st.dictionaries(
 INDENTS = st.sampled_from([None, 1, 2, 4, "\t"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(DATA, INDENTS, st.lists(NAMES, min_size=1, max_size=3), SCALARS)
 def test_jsonc_means_what_was_meant(data: Any, indent: Any, path: list[str], value: Any) -> None:
     """Whatever the file, the value is there afterwards, all others are as they were."""
@@ -244,7 +244,7 @@ def test_jsonc_means_what_was_meant(data: Any, indent: Any, path: list[str], val
     assert jsonc.read(jsonc.put(text, tuple(path), value)) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DATA, st.booleans())
 def test_jsonc_keeps_every_comment(data: Any, trailing: bool) -> None:
     """Comments at the end of each line, and commas after each last member, survive put and drop."""
@@ -261,7 +261,7 @@ def test_jsonc_keeps_every_comment(data: Any, trailing: bool) -> None:
     assert [one for one in comments if before.count(one) != 1] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(DATA)
 def test_yaml_means_what_was_meant(data: Any) -> None:
     """A key added to any block of YAML leaves the others as they were, or is refused."""

@@ -64,7 +64,7 @@ _values = st.recursive(
 bodies = st.dictionaries(st.sampled_from(_NAMES), _values, max_size=8)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(body=bodies, operation=st.sampled_from(_OPERATIONS), upload=st.binary(max_size=60))
 def test_any_body_has_a_figure(body: Json, operation: str, upload: bytes) -> None:
     """Whatever JSON stands in whatever field, there is a figure of 0 USD or more, and no error."""
@@ -76,7 +76,7 @@ def test_any_body_has_a_figure(body: Json, operation: str, upload: bytes) -> Non
     assert prompt_tokens(body, upload) >= 0
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     operation=st.sampled_from(["chat", "messages", "responses"]),
     before=st.text(max_size=50),

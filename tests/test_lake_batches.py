@@ -20,7 +20,7 @@ from sekisho.lake.spool import segments
 from sekisho.lake.stores.store import Denied, FolderStore, open_store
 
 from .faulty_s3 import FaultyS3
-from .s3_servers import S3Server, rclone
+from .s3_servers import S3Server
 from .test_lake_flush import beginning, body, lake_ids, left, record, write
 from .test_lake_stores import use
 
@@ -207,13 +207,6 @@ def test_dying_again_and_again(tmp_path: Path) -> None:
 
 
 # --- a lake in trouble ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """rclone's server, shared."""
-    with rclone(tmp_path_factory.mktemp("rclone")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from sekisho.lake.place import LakeError
 from sekisho.lake.stores.store import Item, Store, open_store
 
 from .gateway import until
-from .s3_servers import S3Server, moto, rclone
+from .s3_servers import S3Server
 
 FIRST, SECOND, THIRD = date(2026, 2, 28), date(2026, 3, 1), date(2026, 3, 2)
 ONE = "usage/dt=2026-02-28/20260228T101530Z-host-00000001.parquet"
@@ -64,17 +64,11 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-@pytest.fixture(scope="module", params=["rclone", "moto"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[S3Server]:
+@pytest.fixture(scope="module", params=["real", "emulator"])
+def server(request: pytest.FixtureRequest) -> S3Server:
     """Each test runs against rclone's server, which checks signatures, and moto's."""
-    if request.param == "rclone":
-        with rclone(tmp_path_factory.mktemp("s3")) as running:
-            yield running
-    else:
-        with moto() as running:
-            yield running
+    found: S3Server = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Compaction and restating in a bucket: the same promises, kept by conditional PUTs."""
 
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,24 +20,10 @@ from sekisho.providers.deployment import Deployment
 
 from .faulty_s3 import FaultyS3
 from .lakes import Seen, asked, names, record, seen, store_batch
-from .s3_servers import Moto, S3Server, moto, rclone
+from .s3_servers import Moto, S3Server
 
 ALL = Seen(["a", "b", "c"], Decimal("2.000000000003"))
 THE_DAY = (date(2026, 11, 20),)
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Moto]:
-    """moto's server, which knows `If-Match`."""
-    with moto() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """rclone's server, which checks signatures and doesn't know `If-Match`."""
-    with rclone(tmp_path_factory.mktemp("rclone")) as server:
-        yield server
 
 
 def lake(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -207,10 +192,7 @@ def test_the_keepers_policy_is_enough_and_the_writers_is_not(
     store = lake(emulator, tmp_path, monkeypatch)
     athena = policies.Athena(workgroup="primary", database="sekisho")
     writer, keeper = (
-        emulator.user(
-            policies.policy(role, store.name, athena), name=f"{role}-{tmp_path.name}"[:60]
-        )
-        for role in ("writer", "keeper")
+        emulator.user(policies.policy(role, store.name, athena)) for role in ("writer", "keeper")
     )
     monkeypatch.setattr(compact, "PATIENCE", timedelta(0))
     emulator.enforce()

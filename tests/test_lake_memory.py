@@ -4,7 +4,6 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sekisho.lake.bodies.body import Body
 from sekisho.lake.record import Record
 from sekisho.lake.spool.lines import Spool
 
-from .s3_servers import S3Server, rclone
+from .s3_servers import S3Server
 
 START = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MOST_MIB = 256
@@ -28,13 +27,6 @@ done = flush(Path(sys.argv[1]), sys.argv[2])
 # Not getrusage: that has the memory of the process which started this one in it.
 print(done.records, re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """rclone's server."""
-    with rclone(tmp_path_factory.mktemp("rclone")) as running:
-        yield running
 
 
 def fill(spool: Path, count: int, size: int) -> None:
@@ -55,13 +47,13 @@ def fill(spool: Path, count: int, size: int) -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="reads /proc")
 @pytest.mark.parametrize(("count", "size"), [(3_000, 20_000), (50, 1_000_000), (30_000, 0)])
 def test_a_backlog_takes_no_more_memory_than_a_batch(
-    count: int, size: int, server: S3Server, tmp_path: Path
+    count: int, size: int, real: S3Server, tmp_path: Path
 ) -> None:
     """Tens of megabytes of bodies of any size, and rows alone, go in 256 MiB, boto3 included."""
     fill(tmp_path / "spool", count, size)
     done = subprocess.run(
-        [sys.executable, "-c", _SHIP, str(tmp_path / "spool"), f"{server.lake}/{size}"],
-        env={"PATH": os.environ["PATH"], **server.variables},
+        [sys.executable, "-c", _SHIP, str(tmp_path / "spool"), f"{real.lake}/{size}"],
+        env={"PATH": os.environ["PATH"], **real.variables},
         capture_output=True,
         text=True,
         timeout=120,

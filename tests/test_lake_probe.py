@@ -1,6 +1,5 @@
 """The doctor's look at the lake: can it be written?"""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,8 @@ from sekisho.lake.stores import policies
 from sekisho.lake.stores.probe import probe
 from sekisho.lake.stores.store import Denied
 
-from .s3_servers import Moto, moto
+from .s3_servers import Moto
 from .test_lake_stores import use
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Moto]:
-    """moto's server."""
-    with moto() as server:
-        yield server
 
 
 def test_a_folder_is_left_as_it_was(tmp_path: Path) -> None:
@@ -40,6 +32,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_gateways_own_rights_are_enough(emulator: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the writer's policy, which lets put and nothing else, the probe succeeds."""
     athena = policies.Athena(workgroup="primary", database="sekisho")
+    emulator.reset()
     user = emulator.user(policies.policy("writer", emulator.lake, athena))
     emulator.enforce()
     use(user, monkeypatch)

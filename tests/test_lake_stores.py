@@ -14,23 +14,9 @@ from sekisho.lake.stores import policies, s3_trouble
 from sekisho.lake.stores.store import Changed, Denied, FolderStore, Store, open_store
 
 from .faulty_s3 import Fault, FaultyS3
-from .s3_servers import Moto, S3Server, moto, rclone
+from .s3_servers import Moto, S3Server
 
 KEY = "usage/dt=2026-03-01/a.parquet"
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Moto]:
-    """moto's server, shared."""
-    with moto() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """rclone's server, shared."""
-    with rclone(tmp_path_factory.mktemp("rclone")) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -169,6 +169,6 @@ def test_any_sequence_counts_every_cost_once(ledgers: Any) -> None:
     """Requests, outages and crashes of two machines in any order leave the right figures."""
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     limits = settings(
-        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=checks
+        max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=checks
     )
     run_state_machine_as_test(ledgers, settings=limits)

@@ -145,7 +145,7 @@ def test_a_cancelled_request_leaves_no_slot(meters: Meters) -> None:
                 await meter.leave(name, [], 0)
             return all(both)
 
-        await eventually("two free slots", both_free, seconds=3)
+        await eventually("two free slots", both_free, seconds=20)
         await meter.close()
 
     asyncio.run(run())

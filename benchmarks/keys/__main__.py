@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from sekisho.tests.servers import Postgres
 
+from .. import command
 from . import measure
 from .measure import Figures
 
@@ -77,9 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (ValueError, OSError) as trouble:
-        sys.exit(f"benchmark: {trouble}")
+    command.run(main)

@@ -2,18 +2,15 @@
 
 import argparse
 import json
-import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from sekisho.tests.s3_servers import rclone
 
-from ..overhead.processes import BenchmarkError
+from .. import command
 from ..overhead.report import markdown, show, write_into
 from . import report
 from .measure import Bench, Options
@@ -27,12 +24,12 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     usual = Options()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lake", description=__doc__)
     for name, kind, text in (
-        ("rounds", _count, "rounds, in alternating order"),
+        ("rounds", command.count, "rounds, in alternating order"),
         ("seconds", float, "of one run of a logger"),
         ("per-second", float, "requests a second"),
-        ("lives", _count, "lives of each logger that a kill -9 ends"),
+        ("lives", command.count, "lives of each logger that a kill -9 ends"),
         ("away-seconds", float, "seconds for which S3 is away"),
-        ("intervals", _count, "shipping intervals of each container"),
+        ("intervals", command.count, "shipping intervals of each container"),
     ):
         default = getattr(usual, name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=kind, default=default, help=f"{text} ({default})")
@@ -59,7 +56,6 @@ def main() -> None:
     options, console = options_of(found), Console()
     if console.width < _WIDTH:
         console = Console(width=_WIDTH)
-    signal.signal(signal.SIGTERM, _stop)
     with (
         tempfile.TemporaryDirectory(prefix="sekisho-bench-") as folder,
         console.status("starting the S3 server") as status,
@@ -74,22 +70,5 @@ def main() -> None:
         write_into(_DOCUMENT, markdown(tables, stated), report.MARKS)
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """An orderly end, so that what we started is stopped."""
-    sys.exit(143)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (BenchmarkError, ValueError, OSError) as trouble:
-        sys.exit(f"benchmark: {trouble}")
+    command.run(main)

@@ -117,7 +117,7 @@ class _Sekisho:
             start_time=ended.start,
             operation="chat",
             route="/v1/chat/completions",
-            asked=ended.asked,
+            asked=ended.made.asked,  # as the gate has it: the bytes that came
             answer=ended.made.answered,
         )
         self._log.end(ended.row, body, begun)

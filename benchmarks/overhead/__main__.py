@@ -2,18 +2,15 @@
 
 import argparse
 import json
-import signal
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
+from .. import command
 from . import measure, report, systems
 from .measure import Options
-from .processes import BenchmarkError
 
 _WIDTH = 100  # of the widest table
 _DOCUMENT = systems.ROOT / "docs" / "performance.md"
@@ -24,11 +21,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     usual = Options()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     for name, kind, text in (
-        ("rounds", _count, "rounds, in alternating order"),
-        ("requests", _count, "plain requests of one round to each system"),
-        ("streams", _count, "streamed requests of one round to each system"),
-        ("connections", _count, "clients that ask at the same time"),
-        ("chunks", _count, "pieces of text in a streamed answer"),
+        ("rounds", command.count, "rounds, in alternating order"),
+        ("requests", command.count, "plain requests of one round to each system"),
+        ("streams", command.count, "streamed requests of one round to each system"),
+        ("connections", command.count, "clients that ask at the same time"),
+        ("chunks", command.count, "pieces of text in a streamed answer"),
         ("pace-ms", _pause, "the upstream's pause before each piece, in milliseconds"),
     ):
         default = getattr(usual, name.replace("-", "_"))
@@ -56,7 +53,6 @@ def main() -> None:
     options, console = options_of(found), Console()
     if console.width < _WIDTH:
         console = Console(width=_WIDTH)
-    signal.signal(signal.SIGTERM, _stop)
     with (
         tempfile.TemporaryDirectory(prefix="sekisho-bench-") as folder,
         console.status("starting Sekisho, LiteLLM and the upstream") as status,
@@ -72,18 +68,6 @@ def main() -> None:
         report.write_into(_DOCUMENT, report.markdown(tables, stated))
 
 
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """An orderly end, so that what we started is stopped."""
-    sys.exit(143)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
-
-
 def _pause(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1000:
@@ -92,9 +76,4 @@ def _pause(text: str) -> float:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except (BenchmarkError, ValueError, OSError) as trouble:
-        sys.exit(f"benchmark: {trouble}")
+    command.run(main)

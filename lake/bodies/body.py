@@ -91,6 +91,11 @@ def encode(body: Body, mode: Literal["full", "hash"], key: bytes = b"") -> bytes
     if body.uploads:
         head["uploads"] = [_described(upload) for upload in body.uploads]
     line = _encoded(body, head, mode, key)
+    return line if len(line) <= _LONG_LINE else _lighter(line, body, head, mode, key)
+
+
+def _lighter(line: bytes, body: Body, head: Json, mode: str, key: bytes) -> bytes:
+    """The line, or one without the request, the answer or both."""
     for asked, answer in ((None, body.answer), (body.asked, None), (None, None)):
         if not _is_heavy(line):
             break
@@ -117,26 +122,30 @@ def _described(upload: Upload) -> Json:
 
 def _encoded(body: Body, head: Json, mode: str, key: bytes) -> bytes:
     try:
-        return _line(body, head, mode, key)
+        return _full(body, head) if mode == "full" else _hashed(body, head, key)
     except Exception:  # noqa: BLE001 - halves of characters, depth, a body of another shape
         return _carefully(body, head, mode, key)
 
 
-def _line(body: Body, head: Json, mode: str, key: bytes) -> bytes:
-    if mode == "full":
-        said = {"asked": _fragment(body.asked), "answer": _fragment(body.answer)}
-        return orjson.dumps({**head, **said}, option=_OPTIONS)
+def _full(body: Body, head: Json) -> bytes:
+    """What was said, as it is. JSON that is there already is not parsed again."""
+    asked, answer = body.asked, body.answer
+    if not isinstance(asked, bytes):
+        asked = orjson.dumps(asked)
+    if not isinstance(answer, bytes):
+        answer = orjson.dumps(answer)
+    known = orjson.dumps(head, None, _OPTIONS)[:-2]
+    line = b"".join((known, b',"asked":', asked, b',"answer":', answer, b"}\n"))
+    if line.find(b"\n") < len(line) - 1:  # in JSON it can be layout only
+        line = line[:-1].replace(b"\n", b" ") + b"\n"
+    return line
+
+
+def _hashed(body: Body, head: Json, key: bytes) -> bytes:
     uploads = head.get("uploads")
     told = hashes.told(body.operation, _parsed(body.asked), _parsed(body.answer), uploads, key)
     kept = {name: value for name, value in head.items() if name != "uploads"}
     return orjson.dumps({**kept, **told}, option=_OPTIONS)
-
-
-def _fragment(said: Mapping[str, Any] | bytes | None) -> Any:
-    """JSON that is there already is not parsed again; a newline in it can be layout only."""
-    if isinstance(said, bytes):
-        return orjson.Fragment(said.replace(b"\n", b" ") if b"\n" in said else said)
-    return said
 
 
 def _parsed(said: Mapping[str, Any] | bytes | None) -> Json | None:
@@ -151,7 +160,8 @@ def _carefully(body: Body, head: Json, mode: str, key: bytes) -> bytes:
         gentle = Gentle()
         asked, answer = gentle.value(_parsed(body.asked)), gentle.value(_parsed(body.answer))
         marked = {**head, "cut": True} if gentle.cut else head
-        return _line(replace(body, asked=asked, answer=answer), marked, mode, key)
+        gently = replace(body, asked=asked, answer=answer)
+        return _full(gently, marked) if mode == "full" else _hashed(gently, marked, key)
     except Exception:  # noqa: BLE001 - see above
         kept = {name: head[name] for name in ("request_id", "start_time", "operation", "mode")}
         return orjson.dumps({**kept, "cut": True}, option=_OPTIONS)

@@ -76,7 +76,7 @@ class Kept:
 
     def _write(self, line: bytes, begun: Begun | None) -> None:
         try:
-            write(self._spool, line, begun)
+            self._spool.end(begun, line)
             self._given_back += 1
         except TooLate:
             self.lost += 1
@@ -92,11 +92,3 @@ class Kept:
     @property
     def _folder(self) -> Path:
         return self._spool.folder
-
-
-def write(spool: Spool, line: bytes, begun: Begun | None) -> None:
-    """Write a row where it belongs. Raises SpoolError, TooLate."""
-    if begun is None:
-        spool.append(line)
-    else:
-        spool.end(begun, line)

@@ -26,8 +26,20 @@ ROLL_SECONDS = 300.0
 # a request in each that hangs so long.
 MOST_WAITING = 200
 
-
 _PROBE = bytes(65536)
+
+
+class _Process:
+    """This process; asking the system for it with each line would cost as much as the lock."""
+
+    pid = os.getpid()
+
+
+def _remember() -> None:
+    _Process.pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_remember)
 
 
 class SpoolError(Exception):
@@ -80,7 +92,7 @@ class Spool:
         self._roll_bytes = roll_bytes
         self._roll_seconds = roll_seconds
         self._count = 0
-        self._pid = os.getpid()
+        self._pid = _Process.pid
         self._lock = threading.Lock()
         self._open: Writer | None = None
         self._waiting: list[Writer] = []  # due; no line comes but the ends of their requests
@@ -97,18 +109,21 @@ class Spool:
         with self._lock:
             segment = self._write(line, None)
             segment.running += 1
-            return Begun(segment)
+        return Begun(segment)
 
-    def end(self, begun: Begun, line: bytes) -> None:
-        """Write the end of a request into the segment of its beginning.
+    def end(self, begun: Begun | None, line: bytes) -> None:
+        """Write the end of a request into the segment of its beginning, if it has one.
 
         Raises SpoolError, and may then be tried again; TooLate after `close`. A deleted segment
         has taken the beginning with it: the end goes to another one.
         """
         with self._lock:
+            if begun is None:
+                self._write(line, None)
+                return
             self._leave_to_parent()
             segment = begun.segment
-            if segment is None or segment.is_closed:
+            if segment is None or segment.descriptor < 0:
                 raise TooLate(f"spool {self.folder}: closed before the end of a request")
             self._write(line, None if segment.is_gone else segment)
             self._release(begun)
@@ -130,15 +145,19 @@ class Spool:
                 self.trouble = None
         with self._lock:
             self._leave_to_parent()
-            if self._open is not None and self._is_due(self._open, 0):
-                self._retire(self._open)
+            segment = self._open
+            if segment is not None and (segment.is_gone or self._is_old(segment)):
+                self._retire(segment)
 
     def sync(self) -> None:
-        """Bring to the disk itself what was written since the last time. Raises SpoolError.
+        """Bring to the disk itself what was written since the last time; find out whether someone
+        has deleted a segment. Raises SpoolError.
 
         For a thread: it waits for the disk, outside the lock that requests need.
         """
         with self._lock:
+            for segment in self._all():
+                segment.look()
             dirty = [segment for segment in self._all() if segment.dirty]
             for segment in dirty:
                 segment.dirty = False
@@ -179,8 +198,13 @@ class Spool:
         return [*self._waiting, *([self._open] if self._open is not None else [])]
 
     def _write(self, line: bytes, segment: Writer | None) -> Writer:
+        """To this segment or, when it is None, to the one for new lines. Raises SpoolError."""
+        more = len(line)
         try:
-            segment = segment or self._current(len(line))
+            if segment is None:
+                segment = self._open
+                if segment is None or self._pid != _Process.pid or self._is_due(segment, more):
+                    segment = self._next()
             segment.write(line)
         except OSError as error:
             self.failed += 1
@@ -190,23 +214,23 @@ class Spool:
         self.trouble = None
         return segment
 
-    def _current(self, more: int) -> Writer:
-        """The segment for new lines; it has room for so many bytes more. Raises OSError."""
+    def _next(self) -> Writer:
+        """A new segment for new lines. Raises OSError."""
         self._leave_to_parent()
-        if self._open is not None and self._is_due(self._open, more):
+        if self._open is not None:
             with contextlib.suppress(SpoolError):  # then it counts as an orphan, and is read too
                 self._retire(self._open)
-        if self._open is None:
-            self._open = Writer.begin(self.folder, self._name())
-            self._new_names = True
+        self._open = Writer.begin(self.folder, self._name(), self._roll_seconds)
+        self._new_names = True
         return self._open
 
     def _is_due(self, segment: Writer, more: int) -> bool:
-        if segment.is_gone:
-            return True
-        full = segment.size > 0 and segment.size + more > self._roll_bytes
-        old = time.monotonic() - segment.since >= self._roll_seconds
-        return (full or old) and len(self._waiting) < MOST_WAITING
+        """Whether it is full, with so many bytes more, or deleted by someone."""
+        full = segment.size + more > self._roll_bytes and segment.size > 0
+        return segment.is_gone or (full and len(self._waiting) < MOST_WAITING)
+
+    def _is_old(self, segment: Writer) -> bool:
+        return time.monotonic() >= segment.due and len(self._waiting) < MOST_WAITING
 
     def _retire(self, segment: Writer) -> None:
         self._open = None
@@ -217,7 +241,7 @@ class Spool:
 
     def _release(self, begun: Begun) -> None:
         segment, begun.segment = begun.segment, None
-        if segment is None or segment.is_closed:
+        if segment is None or segment.descriptor < 0:
             return
         segment.running -= 1
         if not segment.running and segment in self._waiting:
@@ -246,11 +270,11 @@ class Spool:
 
     def _leave_to_parent(self) -> None:
         """After a fork: the segments, their locks and requests are the parent's."""
-        if self._pid == os.getpid():
+        if self._pid == _Process.pid:
             return
         for segment in self._all():
             segment.forget()
-        self._open, self._waiting, self._pid = None, [], os.getpid()
+        self._open, self._waiting, self._pid = None, [], _Process.pid
         self._unsynced.clear()
 
     def _name(self) -> str:

@@ -6,7 +6,7 @@ Nothing here raises or waits: a disk that is full costs prompts and answers firs
 import logging
 import threading
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from .. import codec
 from ..bodies import body as encoding
@@ -14,14 +14,16 @@ from ..bodies.body import Body
 from ..record import PayloadLogged, Record
 from . import segments
 from .beginning import Beginning, encode
-from .kept import Kept, write
+from .kept import Kept
 from .lines import ROLL_SECONDS, Begun, Spool, SpoolError
 from .room import Room
 
-SYNC_SECONDS = 0.2  # what a power cut may take at most, in the log-lake study without a cost
+# What a power cut may take at most. Redis has the same for its log (`appendfsync everysec`).
+SYNC_SECONDS = 1.0
 
 # The encoder writes this once in each line: within a text each quote has a backslash before it.
 _NOT_TOLD = b'"payload_logged":null'
+_TOLD = {told: b'"payload_logged":"%s"' % told.encode() for told in get_args(PayloadLogged)}
 
 log = logging.getLogger("sekisho.record")
 
@@ -85,37 +87,29 @@ class Log:
         None when the disk refuses it.
         """
         try:
-            line = encode(beginning)
-            begun = self._rows.begin(line)
+            return self._rows.begin(encode(beginning))
         except SpoolError as error:
             self._room.refused(error.reason)
             return None
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost a request
             _tell(beginning, error)
             return None
-        self._room.took(len(line))
-        return begun
 
     def end(self, record: Record, body: Body | None, begun: Begun | None) -> None:
         """Write what was said, then the row, with what the log has of the former."""
-        logged = self._log_body(body)
+        logged = "none" if body is None or self._mode == "none" else self._log_body(body)
         try:
-            line = codec.encode(record)
-            line = line.replace(_NOT_TOLD, b'"payload_logged":"%s"' % logged.encode(), 1)
-            self._write(line, begun)
+            line = codec.encode(record).replace(_NOT_TOLD, _TOLD[logged], 1)
+            try:
+                self._rows.end(begun, line)
+            except SpoolError as error:
+                self._room.refused(error.reason)
+                self._kept.keep(line, begun, str(error))
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost a request
             _tell(record, error)
             self._kept.lose(begun)
-        self._start_syncing()
-
-    def _write(self, line: bytes, begun: Begun | None) -> None:
-        try:
-            write(self._rows, line, begun)
-        except SpoolError as error:
-            self._room.refused(error.reason)
-            self._kept.keep(line, begun, str(error))
-        else:
-            self._room.took(len(line))
+        if self._thread is None:
+            self._start_syncing()
 
     def care(self) -> None:
         """Measure the folder, close old segments, try a disk that has refused again.
@@ -147,15 +141,14 @@ class Log:
             except SpoolError as error:
                 log.critical("%s", error)
 
-    def _log_body(self, body: Body | None) -> PayloadLogged:
-        if body is None or self._mode == "none":
-            return "none"
+    def _log_body(self, body: Body) -> PayloadLogged:
+        mode: Literal["full", "hash"] = "full" if self._mode == "full" else "hash"
         try:
             if not self._room.is_tight:
-                line = encoding.encode(body, self._mode, self._key)
+                line = encoding.encode(body, mode, self._key)
                 if self._room.take(len(line)):
                     self._bodies.append(line)
-                    return self._mode
+                    return mode
         except SpoolError as error:
             self._room.refused(error.reason)
         except Exception as error:  # noqa: BLE001 - a mistake of ours must not cost the row
@@ -169,8 +162,6 @@ class Log:
         return "shed"
 
     def _start_syncing(self) -> None:
-        if self._thread is not None:
-            return
         thread = threading.Thread(target=self._keep_syncing, daemon=True)
         try:
             thread.start()

@@ -17,37 +17,29 @@ log = logging.getLogger("sekisho.record")
 
 
 class Room:
-    """Measured every few seconds, with what this process has written since taken off.
+    """Measured every few seconds, with the bodies that this process has written since taken off.
 
-    `shed` counts the bodies for which there was none.
+    `shed` counts the bodies for which there was none; `is_tight` tells whether they are left out at
+    the moment.
     """
 
     def __init__(self, spool: Path, most_bytes: int) -> None:
         """`most_bytes` is the limit of the whole folder. Touches no disk yet."""
         self.shed = 0
+        self.is_tight = False
         self._spool = spool
         self._most = most_bytes
         self._left = int(_STOP * most_bytes)
-        self._why: str | None = None
         self._shed_before = 0
-
-    @property
-    def is_tight(self) -> bool:
-        """Whether bodies are left out at the moment."""
-        return self._why is not None
 
     def take(self, size: int) -> bool:
         """Whether there is room for a body of so many bytes; then it counts as written."""
         if size > self._left:
             self._begin(f"nearly all of its {self._most >> 20} MiB (SEKISHO_SPOOL_BYTES) are used")
-        if self._why is not None:
+        if self.is_tight:
             return False
         self._left -= size
         return True
-
-    def took(self, size: int) -> None:
-        """A row of so many bytes was written."""
-        self._left -= size
 
     def leave_out(self) -> None:
         """A body is left out."""
@@ -73,9 +65,9 @@ class Room:
             self._end()
 
     def _begin(self, why: str) -> None:
-        if self._why is not None:
+        if self.is_tight:
             return
-        self._why = why
+        self.is_tight = True
         self._shed_before = self.shed
         log.critical(
             "spool %s: %s; prompts and answers are left out of the log from now on, rows of usage "
@@ -85,9 +77,9 @@ class Room:
         )
 
     def _end(self) -> None:
-        if self._why is None:
+        if not self.is_tight:
             return
-        self._why = None
+        self.is_tight = False
         log.warning(
             "spool %s: there is room again; prompts and answers are logged, %d requests went "
             "without",

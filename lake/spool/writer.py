@@ -13,22 +13,27 @@ from . import segments
 class Writer:
     """An open segment of this process. Not safe for threads; its `Spool` takes care of that.
 
-    `size` in bytes, `since` in `time.monotonic()` seconds; `running` counts the requests that
+    `size` in bytes, `due` in `time.monotonic()` seconds; `running` counts the requests that
     have begun in it and not ended, `dirty` tells whether it has lines that were not synced, `torn`
-    whether it may end in half a line.
+    whether it may end in half a line. `descriptor` is -1 when nothing can be written to it any
+    more, `is_gone` whether someone has deleted it, as of the last `look`.
     """
 
     descriptor: int
     path: Path
-    since: float
+    due: float
     size: int = 0
     running: int = 0
     dirty: bool = False
     torn: bool = False
+    is_gone: bool = False
 
     @classmethod
-    def begin(cls, folder: Path, name: str) -> Self:
-        """Make an empty segment, and the folder when there is none. Raises OSError."""
+    def begin(cls, folder: Path, name: str, seconds: float) -> Self:
+        """Make an empty segment, due in so many seconds, and the folder when there is none.
+
+        Raises OSError.
+        """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = folder / (name + segments.NEW)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
@@ -41,17 +46,11 @@ class Writer:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(descriptor, path, time.monotonic())
+        return cls(descriptor, path, time.monotonic() + seconds)
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether someone has deleted it."""
-        return os.fstat(self.descriptor).st_nlink == 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether nothing can be written to it any more."""
-        return self.descriptor < 0
+    def look(self) -> None:
+        """See whether it is still there."""
+        self.is_gone = os.fstat(self.descriptor).st_nlink == 0
 
     def write(self, line: bytes) -> None:
         """Append a line, newline included; one that doesn't fit is taken back. Raises OSError."""

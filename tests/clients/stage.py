@@ -1,5 +1,6 @@
 """The gateway of the matrix: all clouds simulated, and one alias more."""
 
+import re
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -34,9 +35,24 @@ model_list:
 """
 
 
+# An exception that nobody has taken care of: asyncio's and uvicorn's words for it, and the gate's
+# own last resort, which answers 500.
+_UNHANDLED = re.compile(
+    r"Traceback|never retrieved|Exception in |Unhandled|request req_\w+: \w+ at \S+:\d+"
+)
+
+
+def unhandled(log: str) -> list[str]:
+    """The lines of a gateway's log that tell of an exception which nobody has taken care of."""
+    return [line for line in log.splitlines() if _UNHANDLED.search(line)]
+
+
 @contextmanager
 def start() -> Generator[Stage]:
-    """Simulators, a gateway before them, and a key for every model."""
+    """Simulators, a gateway before them, and a key for every model.
+
+    Fails at the end when a request has made the gateway raise what nobody took care of.
+    """
     with tempfile.TemporaryDirectory() as folder, Simulator.start() as clouds:
         home = Path(folder)
         made = sekisho(home, "init", str(home / "config"))
@@ -46,3 +62,5 @@ def start() -> Generator[Stage]:
         variables = {**cloud_variables(clouds), "SEKISHO_CONFIG": str(config)}
         with Gateway.start(home, variables=variables) as gateway:
             yield Stage(clouds, gateway, gateway.issue("clients"))
+        found = unhandled(gateway.log())
+        assert not found, f"{len(found)} exceptions were not handled: {found[:3]}"

@@ -11,6 +11,7 @@ from .job import Stage
 from .matrix import ROUTES, Cell, cells
 from .roster import CLIENTS
 from .scenarios import SCENARIOS
+from .stage import unhandled
 
 TRIED = [
     ("Claude Code", "Bedrock Claude, InvokeModel", ["plain", "two tools", "cancel"]),
@@ -40,3 +41,14 @@ def test_locks_name_no_registry() -> None:
     """The lock files say what is installed, not where from."""
     for path in Path(__file__).parent.glob("packages/**/*lock.json"):
         assert "://" not in path.read_text()
+
+
+def test_an_exception_in_the_log_is_noticed() -> None:
+    """What asyncio, the server and the gate say of an unhandled exception is found, no more."""
+    told = [
+        "Task exception was never retrieved",
+        "Traceback (most recent call last):",
+        "request req_0af7: KeyError at utils.py:12",
+    ]
+    harmless = "request req_0af7 is recorded without a cost\nready: http://127.0.0.1:4000"
+    assert unhandled("\n".join([harmless, *told])) == told

@@ -25,6 +25,7 @@ async def _serve(listener: socket.socket) -> None:
         access_log=False,
         lifespan="off",
         ws="none",
+        timeout_keep_alive=120,  # no connection of a gateway ends while it waits to try again
         server_header=False,
     )
     await uvicorn.Server(config).serve(sockets=[listener])

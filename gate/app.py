@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,6 +12,7 @@ from ..callbacks import attempts as hooks
 from ..callbacks import auth
 from ..keys.check import Keyring, may_use
 from ..lake.record import Record
+from ..log_lines import kind_and_place
 from ..settings import Settings
 from . import body as bodies
 from . import claims, clean, errors, google, local, shape, surface
@@ -108,7 +107,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 - see the next line
             # The last resort of every request: LiteLLM's handlers may raise anything at all. The
             # error's own words may quote the request, so only its kind and place are logged.
-            log.error("request %s: %s at %s", exchange.request_id, type(error).__name__, _at(error))
+            log.error("request %s: %s", exchange.request_id, kind_and_place(error))
             await answer.fail(Failure(500, "The gateway failed.", "internal_error", refused=False))
 
     async def _close(self, exchange: Exchange) -> None:
@@ -254,12 +253,6 @@ class Gate:
             failure = Failure(404, _NO_ROUTE.format(method, path[:200]), "no_such_route")
         content = errors.body(failure, surface.dialect_at(path), "")
         await _plain(send, failure.status, content, allow=", ".join(allowed))
-
-
-def _at(error: Exception) -> str:
-    """Where an error was raised, as `file:line`."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _no_row(_: Exchange) -> None:

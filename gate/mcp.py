@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..callbacks.attempts import Attempt
 from ..keys.check import Keyring, mcp_servers
+from ..log_lines import kind_and_place
 from ..settings import Settings
 from . import body as bodies
 from . import mcp_call, surface
@@ -73,7 +74,7 @@ class McpLine:
             exchange.client_gone = True
         except Exception as error:  # noqa: BLE001 - LiteLLM's side may raise anything at all
             # The error's own words may quote the message.
-            log.error("request %s: %s in MCP", exchange.request_id, type(error).__name__)
+            log.error("request %s: %s", exchange.request_id, kind_and_place(error))
             await answer.fail(Failure(500, "The gateway failed.", "internal_error", refused=False))
         await end(exchange)
 

@@ -32,7 +32,8 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         # What a trailer after the body says comes to a list of its own: it is no header, and a
         # proxy that takes headers out may have let it through.
-        if not (self.parser.should_upgrade() and self._should_upgrade()):
+        parser = self.parser
+        if parser is None or not (parser.should_upgrade() and self._should_upgrade()):
             self.headers = []
 
     def on_message_complete(self) -> None:

@@ -27,7 +27,7 @@ from ..keys.store import Store
 from ..lake.spool.log import Log
 from ..pricing import catalog
 from ..untyped import mapping
-from . import alerts, clean, health, litellm_app
+from . import alerts, background, clean, health, litellm_app
 from .allowance import Allowance
 from .app import Gate
 from .fleet import Fleet
@@ -110,6 +110,7 @@ class Worker:
 
     @asynccontextmanager
     async def _running(self) -> AsyncGenerator[None]:
+        asyncio.get_running_loop().set_exception_handler(background.tell)
         try:
             async with (
                 litellm_app.running(self._litellm, self._repairs_off),

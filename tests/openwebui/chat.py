@@ -106,7 +106,7 @@ class Person:
         def done() -> bool:
             status = self.get(f"/api/v1/files/{file}/process/status")["status"]
             assert status != "failed", f"{name} could not be processed"
-            return status == "completed"
+            return bool(status == "completed")
 
         until(f"{name} to be embedded", done, 60)
         return {"type": "file", "id": file, "name": name}

@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_responses(world: Stage, person: Person) -> None:
     assert "This is a simulated answer." in json.dumps(told)
 
 
-SPOOFS = {
+SPOOFS: dict[str, dict[str, Any]] = {
     "user": {"user": "boss@example.com"},
     "metadata": {"metadata": {"user_id": "boss@example.com"}},
     "litellm metadata": {"litellm_metadata": {"user_id": "boss", "user": "boss", "tags": ["boss"]}},

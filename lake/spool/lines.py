@@ -150,14 +150,11 @@ class Spool:
                 self._retire(segment)
 
     def sync(self) -> None:
-        """Bring to the disk itself what was written since the last time; find out whether someone
-        has deleted a segment. Raises SpoolError.
+        """Bring to the disk itself what was written since the last time. Raises SpoolError.
 
         For a thread: it waits for the disk, outside the lock that requests need.
         """
         with self._lock:
-            for segment in self._all():
-                segment.look()
             dirty = [segment for segment in self._all() if segment.dirty]
             for segment in dirty:
                 segment.dirty = False

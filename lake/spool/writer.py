@@ -16,7 +16,7 @@ class Writer:
     `size` in bytes, `due` in `time.monotonic()` seconds; `running` counts the requests that
     have begun in it and not ended, `dirty` tells whether it has lines that were not synced, `torn`
     whether it may end in half a line. `descriptor` is -1 when nothing can be written to it any
-    more, `is_gone` whether someone has deleted it, as of the last `look`.
+    more.
     """
 
     descriptor: int
@@ -26,7 +26,6 @@ class Writer:
     running: int = 0
     dirty: bool = False
     torn: bool = False
-    is_gone: bool = False
 
     @classmethod
     def begin(cls, folder: Path, name: str, seconds: float) -> Self:
@@ -48,9 +47,10 @@ class Writer:
             raise
         return cls(descriptor, path, time.monotonic() + seconds)
 
-    def look(self) -> None:
-        """See whether it is still there."""
-        self.is_gone = os.fstat(self.descriptor).st_nlink == 0
+    @property
+    def is_gone(self) -> bool:
+        """Whether someone has deleted it."""
+        return os.fstat(self.descriptor).st_nlink == 0
 
     def write(self, line: bytes) -> None:
         """Append a line, newline included; one that doesn't fit is taken back. Raises OSError."""

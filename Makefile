@@ -18,8 +18,9 @@ check: $(VENV)/installed  ## Linter, formatter and type checkers.
 	$(BIN)/pyright & (cd $(TYPES) && ../bin/mypy --config-file ../../pyproject.toml -p sekisho); \
 	mypy=$$?; wait $$! && exit $$mypy
 
+# Three processes on two cores: two of them wait a third of their time.
 pytest: $(VENV)/installed
-	$(BIN)/python -m pytest -m 'not serial and not long and not openwebui' --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not serial and not long and not openwebui' --numprocesses 3 --dist loadfile
 	$(BIN)/python -m pytest -m 'serial and not long'
 
 test-outage: $(VENV)/installed  ## Outages and crashes at their full length, half an hour.

@@ -5,9 +5,9 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from .untyped import mapping, sequence
+from .web_address import is_http
 
 # LiteLLM puts the name before each tool's, with a hyphen between: so a name can have none.
 _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -28,10 +28,14 @@ def trouble(section: object) -> str | None:
     """What is wrong with the section `mcp_servers:`, in one line with the remedy."""
     if section is not None and not isinstance(section, dict):
         return "must be a mapping of names to servers"
+    names: set[str] = set()
     for name, server in mapping(section).items():
         wrong = _trouble(str(name), server)
         if wrong is not None:
             return f"{name}: {wrong}"
+        if str(name).lower() in names:
+            return f"{name}: LiteLLM takes names that differ in case only for one: change it"
+        names.add(str(name).lower())
     return None
 
 
@@ -71,9 +75,7 @@ def _wrong_place(fields: Mapping[str, Any]) -> str | None:
 
 
 def _is_address(url: str) -> bool:
-    parts = urlsplit(url)
-    is_http = parts.scheme in ("http", "https") and bool(parts.hostname)
-    return is_http or url.startswith("os.environ/")
+    return url.startswith("os.environ/") or is_http(url)
 
 
 def _wrong_lists(fields: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,5 @@
 """What only LiteLLM knows of a request: which deployments it asked, and how each attempt ended."""
 
-import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
@@ -86,6 +85,8 @@ class Attempts:
                 await call.close()
 
 
+_MOST_USD = 1_000_000  # of one answer: the log's decimal(18,12) holds less
+
 current: ContextVar[Attempts | None] = ContextVar("sekisho_attempts", default=None)
 
 
@@ -168,11 +169,11 @@ def _served_tier(response: Any) -> str | None:
 
 
 def _told_usd(response: Any) -> Decimal | None:
-    """USD that an answer says it costs; None when it says nothing that can be one."""
+    """USD that an answer says it costs; None when it says nothing that the log has room for."""
     cost: Any = getattr(getattr(response, "usage", None), "cost", None)
     if isinstance(cost, bool) or not isinstance(cost, int | float):
         return None
-    return Decimal(str(cost)) if math.isfinite(cost) and cost >= 0 else None
+    return Decimal(str(cost)) if 0 <= cost < _MOST_USD else None
 
 
 def _retry_after(exception: Exception) -> str | None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -165,10 +165,11 @@ def verify(
             group=group,
             patience=wait,
         )
-        for check in verifying.checks(client, chain):
-            found.append(check)
-            if not as_json:
-                _print(check)
+        with closing(verifying.checks(client, chain)) as links:
+            for check in links:
+                found.append(check)
+                if not as_json:
+                    _print(check)
     if as_json:
         output.print_json([asdict(check) for check in found])
     sys.exit(0 if all(check.ok for check in found) else 1)

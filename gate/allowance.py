@@ -40,7 +40,9 @@ class Allowance:
         """Count the request, and hold what it can cost at most. Raises Failure."""
         assert exchange.identity is not None
         whose = self.policy.scopes(exchange.identity, exchange.end_user.id)
-        scopes = (*whose, *self.fleet.scopes(exchange.alias))
+        # A tool's name may be like an agent's.
+        agents = self.fleet.scopes(exchange.alias) if exchange.mcp is None else ()
+        scopes = (*whose, *agents)
         free = exchange.route.free
         by_tokens = not free and any(scope.limits.tpm for scope in scopes)
         tokens = prompt_tokens(exchange.asked, admitted.upload) if by_tokens else 0

@@ -5,6 +5,7 @@ asyncio would print the error with its own words and a traceback, and those may 
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from ..log_lines import kind_and_place
@@ -21,4 +22,6 @@ def tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     if isinstance(error, asyncio.CancelledError):
         return
     told = kind_and_place(error) if error is not None else "no error"
-    log.error("%s: %s", context["message"], told)
+    # What follows may be arguments, as they are.
+    words = re.split(r"[(<'\"]", context["message"])[0].strip()
+    log.error("%s: %s", words, told)

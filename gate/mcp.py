@@ -86,10 +86,10 @@ class McpLine:
         exchange.asked = message = bodies.parse_json(content)
         call = self._read(exchange, message)
         exchange.asked = call.message
+        given = _encoded(call)
         if call.route is not None:
             await self._begin(exchange, call)
         assert exchange.identity is not None
-        given = orjson.dumps(call.message)
         work = self.app.serve(
             exchange.identity, call.servers, _scope(scope), _receive(given), answer.send
         )
@@ -120,6 +120,15 @@ class McpLine:
         exchange.reader = McpAnswerReader(call.message.get("id"))
         exchange.attempts.tried.append(Attempt(call.server, time.monotonic()))
         self.recorder.begin(exchange)
+
+
+def _encoded(call: Call) -> bytes:
+    """The message for LiteLLM. Raises Failure."""
+    try:
+        return orjson.dumps(call.message)
+    except orjson.JSONEncodeError:
+        words = "The message is nested too deep."
+        raise Failure(400, words, "mcp_invalid_params") from None
 
 
 def _is_told(failure: Failure) -> bool:

@@ -26,7 +26,10 @@ def in_body(
     if cost is None or not _is_told(exchange) or not mapping(parsed.get("usage")):
         return content
     usd = cost(exchange)
-    return content if usd is None else orjson.dumps(_with(parsed, usd))
+    try:
+        return content if usd is None else orjson.dumps(_with(parsed, usd))
+    except orjson.JSONEncodeError:  # nested deeper than can be written
+        return content
 
 
 def in_stream(lines: bytes, exchange: Exchange, cost: CostOf | None) -> bytes:
@@ -52,7 +55,7 @@ def _event(line: bytes, exchange: Exchange, cost: CostOf) -> bytes:
     told = {**event, "response": _with(inner, usd)} if inner else _with(event, usd)
     try:
         return b"data: " + orjson.dumps(told)
-    except orjson.JSONEncodeError:  # halves of characters, which nobody can write
+    except orjson.JSONEncodeError:  # halves of characters, or nested too deep
         return line
 
 

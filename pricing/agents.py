@@ -14,6 +14,7 @@ RULES = (
     "{input: USD, output: USD} for a million tokens each"
 )
 _ONE = Decimal(1)
+_MOST_USD = 1_000_000  # of one answer: the log's decimal(18,12) holds less
 
 
 def price_of_rule(rule: object, price_id: str) -> Price:
@@ -51,6 +52,6 @@ def _usd(rule: Mapping[str, object], name: str) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         amount = Decimal(-1)
-    if isinstance(value, bool) or not amount.is_finite() or amount < 0:
-        raise ValueError(f"price: {name}: must be USD, 0 or more, not {value!r}")
+    if isinstance(value, bool) or not amount.is_finite() or not 0 <= amount < _MOST_USD:
+        raise ValueError(f"price: {name}: must be USD, from 0 to below a million, not {value!r}")
     return amount

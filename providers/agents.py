@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -19,11 +18,13 @@ from ..keys.limits import LIMIT_NAMES, NO_LIMITS, Limits
 from ..pricing.agents import price_of_rule
 from ..pricing.price import Price
 from ..untyped import mapping, sequence
+from ..web_address import is_http
 from .deployment import ConfigError, Deployment, Loaded, Skipped
 
 _BEGINS = re.compile(rb"^agents:", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIZES = ("max_input_tokens", "max_output_tokens")
+_MOST = 1_000_000_000  # seconds or tokens
 _KEYS = ("name", "url", "key", "model", "description", "price", "limits", "timeout", *_SIZES)
 _NEEDED = ("name", "url", "price")
 _REFERENCE = "os.environ/"
@@ -159,8 +160,7 @@ def _refuse_unknown(found: Iterable[object], known: Sequence[str], where: str) -
 
 def _url(value: object, where: str) -> str:
     text = value if isinstance(value, str) else ""
-    parts = urlsplit(text)
-    if not _refers(text) and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if not _refers(text) and not is_http(text):
         raise ConfigError(f"{where}: url must be http:// or https://, as http://agent:8080/v1")
     return text.rstrip("/")
 
@@ -176,8 +176,10 @@ def _number(fields: Mapping[str, Any], name: str, where: str) -> float | None:
     value = fields.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ConfigError(f"{where}: {name} must be a number, more than 0")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST:
+        raise ConfigError(f"{where}: {name} must be a number, more than 0 and below {_MOST:,}")
+    if name in _SIZES and value != int(value):
+        raise ConfigError(f"{where}: {name} must be a whole number")
     return value
 
 

@@ -56,6 +56,12 @@ AT = "litellm_config.yaml: mcp_servers: "
         ("mcp_servers: {a: x}", AT + "a: must be a mapping with a url"),
         ("mcp_servers: {a: {}}", AT + "a: url must be http:// or https://"),
         ("mcp_servers: {a: {url: /x}}", AT + "a: url must be http:// or https://"),
+        ("mcp_servers: {a: {url: 'http://[::1'}}", AT + "a: url must be http:// or https://"),
+        ("mcp_servers: {a: {url: 'http://x:99999'}}", AT + "a: url must be http:// or https://"),
+        (
+            "mcp_servers: {wiki: {url: 'http://x'}, Wiki: {url: 'http://y'}}",
+            AT + "Wiki: LiteLLM takes names that differ in case only for one",
+        ),
         ("mcp_servers: {a: {urll: x}}", AT + "a: unknown key urll: did you mean url?"),
         ("mcp_servers: {a: {command: rm}}", AT + "a: unknown key command: known keys: url,"),
         (

@@ -44,3 +44,11 @@ def test_what_was_cancelled_is_no_error(caplog: pytest.LogCaptureFixture) -> Non
     """Work that ended because its client has left is not in the log."""
     asyncio.run(_leave(asyncio.CancelledError()))
     assert caplog.record_tuples == []
+
+
+def test_arguments_of_a_callback_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """An event loop that shows a callback with its arguments tells that it was one, no more."""
+    message = "Exception in callback functools.partial(<function f>, 'my secret prompt')"
+    with asyncio.Runner() as runner:
+        background.tell(runner.get_loop(), {"message": message, "exception": ValueError("x")})
+    assert caplog.messages == ["Exception in callback functools.partial: ValueError at no place"]

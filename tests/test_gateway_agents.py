@@ -66,6 +66,15 @@ def test_an_agent_that_says_nothing_of_its_cost(
     assert (row.billed_cost, row.is_priced, row.status) == (None, False, "success")
 
 
+@pytest.mark.parametrize("cost", ["1000000", "1e16", "1e300", "-1"])
+def test_a_cost_that_can_be_none(with_neighbours: Gateway, client: httpx.Client, cost: str) -> None:
+    """A cost that the log has no room for is none: the answer passes, and the row is unpriced."""
+    answer = ask(client, "honest-desk", f"What does it cost? {cost}")
+    row = with_neighbours.row(answer)
+    assert answer.status_code == 200
+    assert (row.billed_cost, row.is_priced, row.status) == (None, False, "success")
+
+
 def test_a_cost_of_zero_is_one(with_neighbours: Gateway, client: httpx.Client) -> None:
     """An agent that tells a cost of 0 has told it."""
     row = with_neighbours.row(ask(client, "honest-desk", "What does it cost? 0"))

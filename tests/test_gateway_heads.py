@@ -4,7 +4,8 @@ import socket
 from urllib.parse import urlsplit
 
 import httpx
-from sekisho.gate.protocol import MOST_HEAD_BYTES
+import pytest
+from sekisho.gate.protocol import MOST_HEAD_BYTES, MOST_HEADERS
 
 from .gateway import Gateway
 
@@ -38,3 +39,19 @@ def test_a_large_body_is_no_head(gateway: Gateway, key: str) -> None:
     with gateway.client(key) as client:
         assert client.post("/v1/messages", json=body).status_code == 200
         assert client.get("/v1/models").status_code == 200
+
+
+def test_endless_trailers_are_cut(gateway: Gateway) -> None:
+    """Headers after a body end with their connection when they are more than 64 KiB, and a head of
+    more than a thousand headers is refused.
+    """
+    head = b"POST /v1/messages HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
+    address = urlsplit(gateway.url)
+    with socket.create_connection((address.hostname or "", address.port or 0), 10) as connection:
+        connection.sendall(head)
+        with pytest.raises(ConnectionError):
+            connection.sendall(b"a:\r\n" * 10_000_000)
+    many = b"a:\r\n" * (MOST_HEADERS + 1)
+    answer = _send(gateway, b"GET /health/liveliness HTTP/1.1\r\nhost: x\r\n" + many + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert httpx.get(gateway.url + "/health/liveliness").status_code == 200

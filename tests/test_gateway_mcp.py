@@ -123,15 +123,25 @@ def test_prompts_and_resources_have_rows_too(with_neighbours: Gateway) -> None:
     ]
 
 
+def test_a_message_that_is_nested_too_deep(with_neighbours: Gateway, key: str) -> None:
+    """It is the client's mistake, and told as one."""
+    deep: object = 1
+    for _ in range(260):
+        deep = [deep]
+    answer = call(with_neighbours, key, "add", a=deep, b=1)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "The message is nested too deep."
+
+
 def test_a_tool_that_fails(with_neighbours: Gateway, key: str) -> None:
-    """The client gets the tool's own error as MCP has it; the row is a failure and says it."""
+    """The client gets the tool's own error as MCP has it; the row says that, without its words."""
     answer = call(with_neighbours, key, "divide", a=1, b=0)
     assert answer.status_code == 200
     (event,) = [line for line in answer.text.splitlines() if line.startswith("data: {")]
     assert json.loads(event.removeprefix("data: "))["result"]["isError"] is True
     row = with_neighbours.row(answer)
     assert (row.status, row.error_type) == ("failure", "mcp_tool_error")
-    assert "divide" in (row.error_message or "")
+    assert row.error_message == "The tool says that it has failed."
     assert (row.http_response_status_code, row.billed_cost) == (200, Decimal(0))
 
 

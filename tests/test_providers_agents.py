@@ -107,7 +107,20 @@ NAME = "agents.yaml: desk: "
         ("agents: [{name: desk, url: 'http://x', price: 5}]", NAME + "price: must be free, pas"),
         (
             "agents: [{name: desk, url: 'http://x', price: {per_request: -1}}]",
-            NAME + "price: per_request: must be USD, 0 or more, not -1",
+            NAME + "price: per_request: must be USD, from 0 to below a million, not -1",
+        ),
+        (
+            "agents: [{name: desk, url: 'http://x', price: {per_request: 1.0e40}}]",
+            NAME + "price: per_request: must be USD, from 0 to below a million, not '1.0e40'",
+        ),
+        ("agents: [{name: desk, url: 'http://[::1', price: free}]", NAME + "url must be http://"),
+        (
+            "agents: [{name: desk, url: 'http://x', price: free, max_input_tokens: .nan}]",
+            NAME + "max_input_tokens must be a number, more than 0",
+        ),
+        (
+            "agents: [{name: desk, url: 'http://x', price: free, max_input_tokens: 0.5}]",
+            NAME + "max_input_tokens must be a whole number",
         ),
         (
             "agents: [{name: desk, url: 'http://x', price: free, limits: {rpn: 1}}]",

@@ -50,10 +50,11 @@ class Person:
             for chunk in answer.parse():
                 text += "".join(choice.delta.content or "" for choice in chunk.choices)
                 cost = getattr(chunk.usage, "cost", cost)
-        except openai.OpenAIError as error:
+        # The SDK lets a connection that breaks within a stream, and half an event, through.
+        except (openai.OpenAIError, httpx.HTTPError, ValueError) as error:
             raise self._trouble(error) from None
         return Answer(text, answer.headers.get("x-sekisho-request-id"), cost)
 
-    def _trouble(self, error: openai.OpenAIError) -> OpenWebUIError:
+    def _trouble(self, error: Exception) -> OpenWebUIError:
         words = " ".join(str(error).split())[:400]
         return OpenWebUIError(f"{self._url}: {type(error).__name__}: {words}")

@@ -22,6 +22,8 @@ def models(urls: Sequence[str], key: str) -> list[Offer]:
     `urls` are addresses of the one gateway, of which this machine may not reach each (a
     container's name, say): the first that answers counts. Raises KeyRefusedError, OpenWebUIError.
     """
+    if not key.isascii():
+        raise KeyRefusedError("a key has ASCII characters only.")
     trouble = ""
     for url in urls:
         try:

@@ -88,7 +88,7 @@ def install(client: Client, wish: Wish, keys: Keys) -> Report:
         changes = _plan(client, wish, here, found, offers, key)
         if changes.connection is not None:
             client.save_connections(wanted.connected(found, wish.openai, key))
-    except Exception:
+    except BaseException:
         if issued:
             keys.take_back()
         raise

@@ -103,8 +103,11 @@ class _User:
     token: str
 
 
-def checks(client: Client, chain: Chain) -> Iterator[Check]:
-    """Each link, until one doesn't hold. The user is deleted at the end. Raises OpenWebUIError."""
+def checks(client: Client, chain: Chain) -> Generator[Check]:
+    """Each link, until one doesn't hold; the user is deleted at the end, or when it is closed.
+
+    Raises OpenWebUIError.
+    """
     yield Check("Open WebUI", True, f"{client.url}, version {client.check()}")
     model, connection = _connection(client, chain)
     yield connection

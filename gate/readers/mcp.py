@@ -5,7 +5,7 @@ Before it a stream may bring notifications (progress, logs), which pass.
 
 from typing import Any
 
-from ...untyped import mapping, sequence, text
+from ...untyped import mapping
 from .base import Json, Reading, SseLines, parse
 from .transcript import Told
 
@@ -47,8 +47,8 @@ class McpAnswerReader:
         self.transcript.instead = {"result": result}
         if result.get("isError") is True:
             self.reading.error_type = "mcp_tool_error"
-            said = (text(mapping(item).get("text")) for item in sequence(result.get("content")))
-            self.reading.error_message = _words(next((words for words in said if words), None))
+            # Its words are part of what was said, and in the row of that.
+            self.reading.error_message = "The tool says that it has failed."
 
 
 def _words(message: object) -> str:

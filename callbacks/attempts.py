@@ -9,6 +9,7 @@ from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from ..pricing.price import MOST_USD
 from ..untyped import mapping, text
 
 
@@ -84,8 +85,6 @@ class Attempts:
             if call.close is not None:
                 await call.close()
 
-
-_MOST_USD = 1_000_000  # of one answer: the log's decimal(18,12) holds less
 
 current: ContextVar[Attempts | None] = ContextVar("sekisho_attempts", default=None)
 
@@ -173,7 +172,7 @@ def _told_usd(response: Any) -> Decimal | None:
     cost: Any = getattr(getattr(response, "usage", None), "cost", None)
     if isinstance(cost, bool) or not isinstance(cost, int | float):
         return None
-    return Decimal(str(cost)) if 0 <= cost < _MOST_USD else None
+    return Decimal(str(cost)) if 0 <= cost < MOST_USD else None
 
 
 def _retry_after(exception: Exception) -> str | None:

@@ -198,7 +198,7 @@ def _client(url: str | None, token: str | None) -> "Generator[Client]":
         )
     if not token.isascii() or not token.isprintable():
         raise output.Misuse("--admin-token: has characters that no token has")
-    with Client(address, token) as client:
+    with closing(Client(address, token)) as client:
         yield client
 
 

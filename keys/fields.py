@@ -116,24 +116,25 @@ def _networks(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _tags(texts: Sequence[str]) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(text.strip() for text in texts))
-    if len(found) > _MOST_TAGS:
-        raise KeyRefusedError(f"{len(found)} tags: at most {_MOST_TAGS}")
-    for tag in found:
-        if not _TAG.fullmatch(tag):
-            raise KeyRefusedError(
-                f"tag {tag[:80]!r}: 1 to 64 letters, digits and . _ : / - = without spaces"
-            )
-    return found
+    most = f"at most {_MOST_TAGS}"
+    form = "1 to 64 letters, digits and . _ : / - = without spaces"
+    return _named(texts, "tag", _TAG, form, _MOST_TAGS, most)
 
 
 def _mcp(texts: Sequence[str]) -> tuple[str, ...]:
+    most = f"at most {_MOST_MCP_SERVERS}; * means all"
+    form = "a name in mcp_servers: (letters, digits, _), or *"
+    return _named(texts, "MCP server", _MCP_SERVER, form, _MOST_MCP_SERVERS, most)
+
+
+def _named(
+    texts: Sequence[str], what: str, shape: re.Pattern[str], form: str, limit: int, most: str
+) -> tuple[str, ...]:
+    """Different names, each of a shape, which `form` tells, and not too many, as `most` tells."""
     found = tuple(dict.fromkeys(text.strip() for text in texts))
-    if len(found) > _MOST_MCP_SERVERS:
-        raise KeyRefusedError(f"{len(found)} MCP servers: at most {_MOST_MCP_SERVERS}; * means all")
+    if len(found) > limit:
+        raise KeyRefusedError(f"{len(found)} {what}s: {most}")
     for name in found:
-        if not _MCP_SERVER.fullmatch(name):
-            raise KeyRefusedError(
-                f"MCP server {name[:80]!r}: a name in mcp_servers: (letters, digits, _), or *"
-            )
+        if not shape.fullmatch(name):
+            raise KeyRefusedError(f"{what} {name[:80]!r}: {form}")
     return found

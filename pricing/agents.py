@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from ..untyped import mapping
-from .price import Price, Rates
+from .price import MOST_USD, Price, Rates
 from .units import BY_NAME
 
 FILE = "agents.yaml"
@@ -14,7 +14,6 @@ RULES = (
     "{input: USD, output: USD} for a million tokens each"
 )
 _ONE = Decimal(1)
-_MOST_USD = 1_000_000  # of one answer: the log's decimal(18,12) holds less
 
 
 def price_of_rule(rule: object, price_id: str) -> Price:
@@ -52,6 +51,6 @@ def _usd(rule: Mapping[str, object], name: str) -> Decimal:
         amount = Decimal(str(value))
     except InvalidOperation:
         amount = Decimal(-1)
-    if isinstance(value, bool) or not amount.is_finite() or not 0 <= amount < _MOST_USD:
+    if isinstance(value, bool) or not amount.is_finite() or not 0 <= amount < MOST_USD:
         raise ValueError(f"price: {name}: must be USD, from 0 to below a million, not {value!r}")
     return amount

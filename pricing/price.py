@@ -8,6 +8,9 @@ from decimal import Decimal
 STANDARD_TIERS = frozenset({None, "", "standard", "default", "auto", "on_demand"})
 """Names under which providers report that a request ran in their standard service tier."""
 
+MOST_USD = 1_000_000
+"""What one answer costs is less: the log's column, decimal(18,12), holds no more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -1,13 +1,12 @@
 """Where LiteLLM lets us repair a call: a deployment is chosen, nothing is translated yet."""
 
 import logging
-import traceback
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from ...log_lines import kind_and_place
 from .. import attempts
 from . import registry
 from .call import APIS, Call
@@ -38,9 +37,7 @@ class RepairLogger(CustomLogger):
         try:
             registry.mend(call, self._repairs)
         except Exception as error:  # noqa: BLE001 - what is malformed is the provider's to refuse
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(frame.filename).name}:{frame.lineno}"
-            log.warning("a repair failed: %s at %s", type(error).__name__, place)
+            log.warning("a repair failed: %s", kind_and_place(error))
             return None
         return call.kwargs
 

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -43,16 +42,7 @@ class Client:
             follow_redirects=False,
         )
 
-    def __enter__(self) -> Self:
-        """Use as a context manager to close the connections."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
